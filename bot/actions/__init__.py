@@ -1,0 +1,1 @@
+"""One file per action type, behind one protocol; heavy clients are imported on first use."""

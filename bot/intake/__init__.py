@@ -1,0 +1,1 @@
+"""What happened: signals from outside become incidents, and incidents are matched with runbooks."""

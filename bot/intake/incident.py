@@ -1,0 +1,347 @@
+"""An incident: what signals opened and update, the one thread it owns, and what was suggested in it.
+
+An incident is its events, like a run. It never runs anything: a suggestion ("this runbook, this first step")
+holds no slot and no lock, and becomes a run by the first authorised click.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import reduce
+from typing import Literal, assert_never
+
+from bot.runs.events import Actor, Asked, Event, IncidentId, ProposalId, RunId
+from bot.runs.plan import JsonObject, Plan
+
+Status = Literal["triggered", "acknowledged", "resolved"]
+ChangeKind = Literal[
+    "acknowledged",
+    "unacknowledged",
+    "resolved",
+    "reopened",
+    "escalated",
+    "delegated",
+    "reassigned",
+    "priority_updated",
+    "service_updated",
+    "annotated",
+    "status_update",
+    "merged",
+    "updated",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """One outside name of an incident: `pagerduty:Q1ZK4T8W2R6B3N`, `anomaly:a-17`, `slack:C0INC/1793697162.118259`."""
+
+    key: str
+    source: str
+    """pagerduty, slack, anomaly, manual, api, schedule."""
+    url: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What is known of an incident from outside; "" and None mean not known."""
+
+    title: str
+    service: str = ""
+    """Catalog name; "" where the service is in no catalog."""
+    service_text: str = ""
+    """What the source called it."""
+    symptom: str = ""
+    environment: str = ""
+    urgency: str = ""
+    priority: str = ""
+    status: Status = "triggered"
+    assignees: tuple[str, ...] = ()
+    url: str = ""
+    metric_name: str = ""
+    value: float | None = None
+    anomaly_score: float | None = None
+    number: int | None = None
+    from_text: bool = False
+    """Read from a message's text, not from the source itself; the card marks it as such."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where the thread is: the message we answer under (`thread_ts`), or "" where we post the root ourselves."""
+
+    channel: str
+    thread_ts: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LastTime:
+    """One earlier run for the same service and symptom, as the thread will tell it."""
+
+    run_id: RunId
+    runbook: str
+    status: str
+    at: datetime
+    permalink: str = ""
+    decided_by: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """A runbook that fits, with why, best first."""
+
+    runbook: str
+    why: tuple[str, ...]
+    evaluable: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class IncidentOpened(Event):
+    """A signal that fits no open incident."""
+
+    incident_id: IncidentId
+    origin: Origin
+    facts: Facts
+    place: Place
+    last_times: tuple[LastTime, ...] = ()
+    by: Actor | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class OriginLinked(Event):
+    """A second source speaks of the same incident; a Slack message of it is linked, not answered twice."""
+
+    origin: Origin
+    place: Place | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class IncidentChanged(Event):
+    """The source says something changed. `facts` is the whole picture after it."""
+
+    kind: ChangeKind
+    facts: Facts
+    by: str = ""
+    text: str = ""
+    """A note's or update's words, a merge's parent; data, encoded where it is shown."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ThreadOpened(Event):
+    """Slack took the root (or we found the message to answer under): later incidents link here."""
+
+    channel: str
+    ts: str
+    permalink: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunbookSuggested(Event):
+    """This runbook, this first step; not a run."""
+
+    suggestion_id: ProposalId
+    runbook: JsonObject
+    params: JsonObject
+    plan: Plan
+    digest: str
+    asked: Asked
+    expires_at: datetime
+    remind_at: datetime | None = None
+    why: tuple[str, ...] = ()
+    others: tuple[Candidate, ...] = ()
+    requester: Actor | None = None
+    reason: str = ""
+    """Why there is a new one: what drifted, asked for again."""
+    catalog_digest: str = ""
+    catalog_commit: str = ""
+    environment: str = ""
+    step: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class NothingSuggested(Event):
+    """No runbook fits, or the one that does cannot be proposed; said out loud with why."""
+
+    reason: str
+    others: tuple[Candidate, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuggestionReminded(Event):
+    """Half of the time to decide has passed."""
+
+    suggestion_id: ProposalId
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuggestionWithdrawn(Event):
+    """It may not be clicked any more: expired, replaced, drifted, or the incident ended."""
+
+    suggestion_id: ProposalId
+    reason: Literal["expired", "replaced", "drifted", "resolved"]
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SuggestionTaken(Event):
+    """The first authorised click opened a run."""
+
+    suggestion_id: ProposalId
+    run_id: RunId
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunStarted(Event):
+    """A run was opened for this incident without a suggestion: by hand or over the API."""
+
+    run_id: RunId
+
+
+EVENTS: Mapping[tuple[str, int], type[Event]] = {
+    ("incident-opened", 1): IncidentOpened,
+    ("origin-linked", 1): OriginLinked,
+    ("incident-changed", 1): IncidentChanged,
+    ("thread-opened", 1): ThreadOpened,
+    ("runbook-suggested", 1): RunbookSuggested,
+    ("nothing-suggested", 1): NothingSuggested,
+    ("suggestion-reminded", 1): SuggestionReminded,
+    ("suggestion-withdrawn", 1): SuggestionWithdrawn,
+    ("suggestion-taken", 1): SuggestionTaken,
+    ("run-started", 1): RunStarted,
+}
+
+IncidentEvent = (
+    IncidentOpened
+    | OriginLinked
+    | IncidentChanged
+    | ThreadOpened
+    | RunbookSuggested
+    | NothingSuggested
+    | SuggestionReminded
+    | SuggestionWithdrawn
+    | SuggestionTaken
+    | RunStarted
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suggestion:
+    """A suggestion and what became of it."""
+
+    made: RunbookSuggested
+    reminded: bool = False
+    withdrawn: SuggestionWithdrawn | None = None
+    run_id: RunId | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a click on it still counts."""
+        return self.withdrawn is None and self.run_id is None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Incident:
+    """The fold. `version` is the number of events in it, what the next append expects."""
+
+    incident_id: IncidentId
+    opened: IncidentOpened
+    facts: Facts
+    origins: tuple[Origin, ...]
+    place: Place
+    permalink: str = ""
+    suggestions: tuple[Suggestion, ...] = ()
+    run_ids: tuple[RunId, ...] = ()
+    nothing: NothingSuggested | None = None
+    events: tuple[Event, ...] = ()
+    version: int = 0
+    updated_at: datetime = field(default_factory=lambda: datetime.min)  # noqa: DTZ901 - replaced by the fold
+
+    @property
+    def is_resolved(self) -> bool:
+        """Whether the source says it is over."""
+        return self.facts.status == "resolved"
+
+    @property
+    def open_suggestion(self) -> Suggestion | None:
+        """The one suggestion that can still be decided."""
+        return next((one for one in reversed(self.suggestions) if one.is_open), None)
+
+    def suggestion(self, suggestion_id: ProposalId) -> Suggestion | None:
+        """The suggestion with this id."""
+        return next((one for one in self.suggestions if one.made.suggestion_id == suggestion_id), None)
+
+
+def stream_of(incident_id: IncidentId) -> str:
+    """The journal stream of an incident."""
+    return f"incident-{incident_id}"
+
+
+def fold(events: Sequence[Event], incident: Incident | None = None) -> Incident:
+    """The incident these events make, from nothing or on top of an earlier fold."""
+    if incident is None:
+        first, *events = events
+        if not isinstance(first, IncidentOpened):
+            raise ValueError(f"an incident starts with incident-opened, not {type(first).__name__}")
+        incident = _opened(first)
+    return reduce(_apply, events, incident)
+
+
+def _opened(event: IncidentOpened) -> Incident:
+    return Incident(
+        incident_id=event.incident_id,
+        opened=event,
+        facts=event.facts,
+        origins=(event.origin,),
+        place=event.place,
+        events=(event,),
+        version=1,
+        updated_at=event.at,
+    )
+
+
+def _apply(incident: Incident, event: Event) -> Incident:
+    changed = _changed(incident, event)  # type: ignore[arg-type]  # a stream holds only its own events
+    return replace(
+        changed, events=(*incident.events, event), version=incident.version + 1, updated_at=event.at
+    )
+
+
+def _changed(incident: Incident, event: IncidentEvent) -> Incident:
+    match event:
+        case IncidentOpened():
+            raise ValueError(f"incident {incident.incident_id!r} was opened twice")
+        case OriginLinked():
+            return replace(incident, origins=(*incident.origins, event.origin))
+        case IncidentChanged():
+            return replace(incident, facts=event.facts)
+        case ThreadOpened():
+            place = Place(channel=event.channel, thread_ts=event.ts)
+            return replace(incident, place=place, permalink=event.permalink)
+        case RunbookSuggested():
+            return replace(
+                incident, suggestions=(*incident.suggestions, Suggestion(made=event)), nothing=None
+            )
+        case NothingSuggested():
+            return replace(incident, nothing=event)
+        case SuggestionReminded():
+            return _suggestion(incident, event.suggestion_id, reminded=True)
+        case SuggestionWithdrawn():
+            return _suggestion(incident, event.suggestion_id, withdrawn=event)
+        case SuggestionTaken():
+            taken = _suggestion(incident, event.suggestion_id, run_id=event.run_id)
+            return replace(taken, run_ids=(*incident.run_ids, event.run_id))
+        case RunStarted():
+            return replace(incident, run_ids=(*incident.run_ids, event.run_id))
+        case _:
+            assert_never(event)
+
+
+def _suggestion(incident: Incident, suggestion_id: ProposalId, **change: object) -> Incident:
+    return replace(
+        incident,
+        suggestions=tuple(
+            replace(one, **change) if one.made.suggestion_id == suggestion_id else one  # type: ignore[arg-type]  # fields of Suggestion
+            for one in incident.suggestions
+        ),
+    )

@@ -1,0 +1,227 @@
+"""What a journal promises; each engine behind it passes the same contract test.
+
+- `append` is the only write to the truth. It names every stream it touches with the version it expects, and is
+  atomic over all of them: one writer wins, the other gets `VersionConflict` and reads again.
+- Rows derived from events (`IncidentRow`, `RunRow`, origins, history) travel with the append, are written in the
+  same transaction and can be rebuilt from the events (`reads.rebuild`).
+- Operational state (inbox ids seen, deliveries, holds, leases) is not truth: losing it costs a repeated look, never
+  a repeated effect.
+- Each stream is a hash chain (keyed with `BOT_AUDIT_KEY`); every append adds the new heads to the `audit` chain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from bot.runs.events import Event, IncidentId, RunId
+from bot.runs.plan import Artifact
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recorded:
+    """One stored event. `position` orders all streams; `hash` is the chain's head after it (hex)."""
+
+    stream: str
+    version: int
+    position: int
+    event: Event
+    hash: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Write:
+    """New events for one stream; `expected_version` is how many it must hold now (0: it must not exist)."""
+
+    stream: str
+    expected_version: int
+    events: tuple[Event, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class IncidentRow:
+    """Rebuildable: one line per incident."""
+
+    incident_id: IncidentId
+    service: str
+    environment: str
+    title: str
+    symptom: str
+    status: str
+    is_open: bool
+    """Not resolved, or a run of it is not finished, or a suggestion of it is open: it needs driving at start."""
+    opened_at: datetime
+    updated_at: datetime
+    channel: str = ""
+    thread_ts: str = ""
+    permalink: str = ""
+    origins: tuple[str, ...] = ()
+    """Outside keys; each belongs to one incident (a later incident may take over a key of a resolved one)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRow:
+    """Rebuildable: one line per run."""
+
+    run_id: RunId
+    incident_id: IncidentId
+    runbook: str
+    version: str
+    service: str
+    tenant: str
+    environment: str
+    status: str
+    is_open: bool
+    opened_at: datetime
+    updated_at: datetime
+    finished_at: datetime | None = None
+    requester: str = ""
+    decided_by: str = ""
+    symptom: str = ""
+    dry_run: bool = False
+    step_count: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivery:
+    """Operational: what Slack has of one message key. `content` is the digest of what was last sent."""
+
+    key: str
+    incident_id: IncidentId
+    place: str
+    state: str
+    """sending (asked, answer not recorded), sent, failed."""
+    channel: str = ""
+    ts: str = ""
+    content: str = ""
+    attempts: int = 0
+    updated_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """Everything one append writes."""
+
+    writes: tuple[Write, ...]
+    incidents: tuple[IncidentRow, ...] = ()
+    runs: tuple[RunRow, ...] = ()
+    artifacts: tuple[Artifact, ...] = ()
+    inbox_id: str = ""
+    """A signal id that this append answers; marked done in the same transaction."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hold:
+    """Operational: a name (a target, a slot) held by one run."""
+
+    name: str
+    run_id: RunId
+
+
+@dataclass(frozen=True, kw_only=True)
+class InboxItem:
+    """Operational: a signal that was accepted and is not answered yet."""
+
+    inbox_id: str
+    kind: str
+    body: str
+    received_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class HistoryQuery:
+    """Which runs to list, newest first."""
+
+    service: str = ""
+    runbook: str = ""
+    status: str = ""
+    symptom: str = ""
+    since: datetime | None = None
+    open_only: bool = False
+    limit: int = 50
+    before: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verification:
+    """What an audit of the chains found; `problems` empty means untouched."""
+
+    streams: int
+    events: int
+    problems: tuple[str, ...] = field(default=())
+
+
+class Journal(Protocol):
+    """The one interface to storage. All methods raise `JournalUnavailable` when it cannot be reached."""
+
+    async def append(self, batch: Batch) -> tuple[Recorded, ...]:
+        """Write everything or nothing; `VersionConflict` when a stream moved on. Durable when it returns."""
+
+    async def read(self, stream: str, *, after_version: int = 0) -> tuple[Recorded, ...]:
+        """The events of one stream in order; empty when there is none."""
+
+    async def artifact(self, digest: str) -> Artifact | None:
+        """The stored file with this digest."""
+
+    async def incident_by_origin(self, key: str) -> IncidentRow | None:
+        """The incident that carries this outside key, the newest where several did."""
+
+    async def incidents(self, *, open_only: bool = False, limit: int = 500) -> tuple[IncidentRow, ...]:
+        """Incidents, newest first."""
+
+    async def incident_row(self, incident_id: IncidentId) -> IncidentRow | None:
+        """The row of one incident."""
+
+    async def run_row(self, run_id: RunId) -> RunRow | None:
+        """The row of one run."""
+
+    async def runs(self, query: HistoryQuery) -> tuple[RunRow, ...]:
+        """Runs that fit, newest first."""
+
+    async def accept(self, item: InboxItem) -> bool:
+        """Remember a signal durably before answering its sender; False when its id was seen before."""
+
+    async def unanswered(self) -> tuple[InboxItem, ...]:
+        """Signals accepted and not marked done, oldest first (after a crash they are handled again)."""
+
+    async def done(self, inbox_id: str) -> None:
+        """Mark a signal as handled where no append carried its id."""
+
+    async def forget_seen(self, *, before: datetime) -> int:
+        """Drop handled inbox ids received before this; returns how many."""
+
+    async def deliveries(self, incident_id: IncidentId) -> tuple[Delivery, ...]:
+        """What Slack has of an incident."""
+
+    async def record_delivery(self, *deliveries: Delivery) -> None:
+        """Insert or replace by key."""
+
+    async def take_holds(self, run_id: RunId, names: Sequence[str]) -> Hold | None:
+        """Take all names for the run or none: None on success, else the first hold that is in the way.
+        Names the run has already are fine."""
+
+    async def release_holds(self, run_id: RunId) -> None:
+        """Give back everything the run holds."""
+
+    async def holds(self) -> tuple[Hold, ...]:
+        """Everything held now."""
+
+    async def take_lease(self, name: str, *, owner: str, until: datetime, now: datetime) -> bool:
+        """Become or stay the owner of a name until then; False while another's lease runs."""
+
+    async def release_lease(self, name: str, *, owner: str) -> None:
+        """Give a lease back early."""
+
+    async def heads(self, streams: Sequence[str]) -> dict[str, tuple[int, str]]:
+        """Version and hash of each stream's last event."""
+
+    async def verify(self) -> Verification:
+        """Recompute every chain."""
+
+    def changes(self) -> AsyncIterator[tuple[str, ...]]:
+        """Names of streams as they are appended to, from now on; for waking drivers and the thread."""
+
+    async def close(self) -> None:
+        """Finish what is queued, then let go of the file or the pool."""
