@@ -65,6 +65,10 @@ class Facts:
     number: int | None = None
     from_text: bool = False
     """Read from a message's text, not from the source itself; the card marks it as such."""
+    as_of: datetime | None = None
+    """When the source itself last said so; what it said before that comes too late to change anything."""
+    status_at: datetime | None = None
+    """When the status became this, by the source's or a message's account; None for "since it opened"."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +118,8 @@ class OriginLinked(Event):
 
     origin: Origin
     place: Place | None = None
+    """Where a linked Slack message stands. The incident's thread goes there as long as it has no other:
+    neither a message it was opened by nor a root of our own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,6 +131,8 @@ class IncidentChanged(Event):
     by: str = ""
     text: str = ""
     """A note's or update's words, a merge's parent; data, encoded where it is shown."""
+    occurred_at: datetime | None = None
+    """When it happened by the source's clock; `at` is when it was heard."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -307,12 +315,13 @@ def _apply(incident: Incident, event: Event) -> Incident:
     )
 
 
-def _changed(incident: Incident, event: IncidentEvent) -> Incident:
+def _changed(incident: Incident, event: IncidentEvent) -> Incident:  # noqa: C901 - one arm per event, nothing else
     match event:
         case IncidentOpened():
             raise ValueError(f"incident {incident.incident_id!r} was opened twice")
         case OriginLinked():
-            return replace(incident, origins=(*incident.origins, event.origin))
+            place = incident.place if event.place is None or incident.place.thread_ts else event.place
+            return replace(incident, origins=(*incident.origins, event.origin), place=place)
         case IncidentChanged():
             return replace(incident, facts=event.facts)
         case ThreadOpened():
