@@ -90,7 +90,7 @@ class Action(Protocol):
     type: ClassVar[str]
     Input: ClassVar[type[ActionInput]]
 
-    async def plan(self, given: Any, scope: PlanScope) -> Plan:  # noqa: ANN401 - each type's own Input
+    async def plan(self, given: Any, scope: PlanScope) -> Plan:
         """What would happen, read without writing. `given` is an instance of this type's `Input`."""
 
     async def execute(self, plan: Plan, progress: Progress) -> Outcome:

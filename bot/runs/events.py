@@ -68,6 +68,10 @@ class Asked:
     unattended: bool = False
     message: str = ""
     """The safety message of the catalog, shown on the card."""
+    direct_message: tuple[str, ...] = ()
+    """Those of the approvers who are told by direct message, because their group asks for it."""
+    mention: tuple[str, ...] = ()
+    """Slack ids to mention (U…, S…): the approvers, emails looked up where Slack knew them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -296,6 +300,17 @@ class UndoRequested(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class UndoSettled(Event):
+    """A human said how to go on from an undo that was blocked, failed, or whose outcome is unknown."""
+
+    step: StepKey
+    choice: Literal["done", "again", "stop"]
+    actor: Actor
+    permission: Permission
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class UndoStarted(Event):
     """Intent of one undo, committed before anything is sent."""
 
@@ -360,6 +375,34 @@ EVENTS: Mapping[tuple[str, int], type[Event]] = {
     ("undo-started", 1): UndoStarted,
     ("undo-finished", 1): UndoFinished,
     ("undo-blocked", 1): UndoBlocked,
+    ("undo-settled", 1): UndoSettled,
     ("cancel-requested", 1): CancelRequested,
     ("run-finished", 1): RunFinished,
 }
+
+RunEvent = (
+    RunOpened
+    | StepProposed
+    | StepNotPlanned
+    | ApprovalReminded
+    | StepApproved
+    | ApprovalVoided
+    | StepRejected
+    | StepSkipped
+    | ParamsEdited
+    | ProposalVoided
+    | ProposalExpired
+    | RunQueued
+    | RunAdmitted
+    | StepStarted
+    | StepFinished
+    | StepProbed
+    | UnknownSettled
+    | UndoRequested
+    | UndoStarted
+    | UndoFinished
+    | UndoBlocked
+    | UndoSettled
+    | CancelRequested
+    | RunFinished
+)

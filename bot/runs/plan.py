@@ -69,7 +69,7 @@ class Undo:
         return replace(self, input=_fill(self.input, fill), guarded=_fill(self.guarded, fill))
 
 
-def _fill(value: Any, fill: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a JSON tree
+def _fill(value: Any, fill: Mapping[str, Any]) -> Any:
     if isinstance(value, dict):
         if set(value) == {"$hole"}:
             return fill[value["$hole"]]

@@ -1,0 +1,45 @@
+"""What the engine needs from the doors, as interfaces: who is in a group, and where running steps speak."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from bot.runs.events import IncidentId, ProposalId, RunId
+from bot.runs.policy import Membership
+
+TAIL_LINES = 12
+
+
+class Directory(Protocol):
+    """Reads people; implemented over Slack. Never raises: what cannot be read is said in the value."""
+
+    async def membership(self, group: str) -> Membership:
+        """Members of a Slack user group, from a reading at most five minutes old, or with its `error`."""
+
+    async def user_id_of(self, email: str) -> str:
+        """The Slack id of the member with this email, "" where there is none or Slack cannot say."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClickRef:
+    """What a button carries: ids and the digest, nothing else; all of it is read again and authorised again."""
+
+    incident_id: IncidentId
+    proposal_id: ProposalId
+    digest: str = ""
+    run_id: RunId | None = None
+
+
+@dataclass
+class Tail:
+    """The last lines of a running step, already redacted: the one volatile input of the thread."""
+
+    run_id: RunId
+    lines: list[str] = field(default_factory=list)
+    note: str = ""
+
+    def add(self, text: str) -> None:
+        """Append complete lines, keep the last few."""
+        self.lines.extend(text.splitlines())
+        del self.lines[:-TAIL_LINES]

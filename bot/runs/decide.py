@@ -1,0 +1,585 @@
+"""What a person may do to a run, and what the run does next: the two pure functions everything else obeys.
+
+`decide` answers an intent with the events that make it so, or raises `Refused`. It is called again with a fresh fold
+whenever another writer was first, so it must hold for any order of clicks: the first decision wins, the same person
+counts once, a spent or stale proposal refuses with who decided and what.
+
+`what_next` looks at the fold and the time and names the one thing the driver has to do now. It never looks back at
+how the run got there; a restart therefore continues exactly where the journal ends:
+
+    started, no outcome   → Recover (unknown, probed, put to the approvers), or run again where declared idempotent
+    outcome unknown       → AskHuman: done, again, undo, stop
+    walking back          → RunUndo, in strict reverse order of first starts, stopping at the first that fails
+    open proposal         → Sleep until the reminder or the expiry; RunAction once the quorum is there
+    step not proposed     → AskApproval (the driver plans it; unattended steps then run without a decision)
+    nothing left          → Finish
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, assert_never
+
+from bot.errors import AlreadyDecided, BadInput, Expired, NotFound, Refused, Stale
+from bot.runs.events import (
+    ApprovalReminded,
+    CancelRequested,
+    Choice,
+    Event,
+    FinalStatus,
+    ParamsEdited,
+    Permission,
+    ProposalExpired,
+    ProposalId,
+    RunFinished,
+    StepApproved,
+    StepKey,
+    StepRejected,
+    StepSkipped,
+    UndoRequested,
+    UndoSettled,
+    UnknownSettled,
+)
+from bot.runs.plan import JsonObject
+from bot.runs.policy import Caller, Memberships, Policy, forbid_self_approval, permit
+from bot.runs.state import Proposal, Run, StepState
+
+REASON_LIMIT = 1000
+"""Characters of a reason that are kept; more than anybody reads at night."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Approve:
+    """Run exactly what this digest names."""
+
+    proposal_id: ProposalId
+    digest: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reject:
+    """Do not run it; the run halts there."""
+
+    proposal_id: ProposalId
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Skip:
+    """Go on without this step."""
+
+    proposal_id: ProposalId
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edit:
+    """Change parameters (already checked and complete); a fresh proposal follows."""
+
+    proposal_id: ProposalId
+    params: JsonObject
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settle:
+    """Say how to go on from an unknown outcome."""
+
+    proposal_id: ProposalId
+    choice: Choice
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RequestUndo:
+    """Walk back everything whose effect still stands."""
+
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SettleUndo:
+    """Say how to go on from an undo that was blocked, failed, or is unknown."""
+
+    step: StepKey
+    choice: Literal["done", "again", "stop"]
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cancel:
+    """Stop where it can be stopped."""
+
+    reason: str = ""
+
+
+Intent = Approve | Reject | Skip | Edit | Settle | RequestUndo | SettleUndo | Cancel
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ground:
+    """What a decision stands on besides the run: who asks, today's rules for the step at hand, the time."""
+
+    caller: Caller
+    policy: Policy
+    now: datetime
+    memberships: Memberships = field(default_factory=dict)
+    starters: tuple[str, ...] = ()
+
+
+def decide(run: Run, intent: Intent, ground: Ground) -> tuple[Event, ...]:
+    """The events that carry the intent out; raises `Refused` with the reason. Never an event twice."""
+    match intent:
+        case Approve():
+            return _approve(run, intent, ground)
+        case Reject():
+            return _reject(run, intent, ground)
+        case Skip():
+            return _skip(run, intent, ground)
+        case Edit():
+            return _edit(run, intent, ground)
+        case Settle():
+            return _settle(run, intent, ground)
+        case RequestUndo():
+            return _request_undo(run, intent, ground)
+        case SettleUndo():
+            return _settle_undo(run, intent, ground)
+        case Cancel():
+            return _cancel(run, intent, ground)
+        case _:
+            assert_never(intent)
+
+
+def _approve(run: Run, intent: Approve, ground: Ground) -> tuple[Event, ...]:
+    proposal = _decidable(run, intent.proposal_id, ground.now)
+    if intent.digest != proposal.made.digest:
+        raise Stale(
+            "what you approved is not what would run now, so nothing was approved",
+            hint="look at the current proposal in the thread",
+        )
+    permission = _permit(ground, "approve this step")
+    forbid_self_approval(ground.policy, ground.caller, run.requester)
+    forbid_self_approval(proposal.made.asked, ground.caller, run.requester)
+    if any(one.actor.person == ground.caller.actor.person for one in proposal.approvals):
+        raise AlreadyDecided(
+            "you have approved this already, and one person counts once",
+            hint=f"{_missing(proposal)} more must agree",
+        )
+    return (
+        StepApproved(
+            at=ground.now,
+            proposal_id=intent.proposal_id,
+            digest=intent.digest,
+            actor=ground.caller.actor,
+            permission=permission,
+        ),
+    )
+
+
+def _missing(proposal: Proposal) -> int:
+    people = {one.actor.person for one in proposal.approvals}
+    return max(0, proposal.made.asked.min_approvals - len(people))
+
+
+def _reject(run: Run, intent: Reject, ground: Ground) -> tuple[Event, ...]:
+    _decidable(run, intent.proposal_id, ground.now)
+    permission = _permit(ground, "reject this step")
+    reason = intent.reason.strip()[:REASON_LIMIT]
+    if not reason:
+        raise BadInput("a rejection needs a reason, for whoever reads the thread next")
+    return (
+        StepRejected(
+            at=ground.now,
+            proposal_id=intent.proposal_id,
+            actor=ground.caller.actor,
+            permission=permission,
+            reason=reason,
+        ),
+    )
+
+
+def _skip(run: Run, intent: Skip, ground: Ground) -> tuple[Event, ...]:
+    proposal = _decidable(run, intent.proposal_id, ground.now)
+    permission = _permit(ground, "skip this step")
+    forbid_self_approval(ground.policy, ground.caller, run.requester)
+    if any(one.actor.person == ground.caller.actor.person for one in proposal.skips):
+        raise AlreadyDecided("you have asked to skip this already, and one person counts once")
+    return (
+        StepSkipped(
+            at=ground.now,
+            proposal_id=intent.proposal_id,
+            actor=ground.caller.actor,
+            permission=permission,
+            reason=intent.reason.strip()[:REASON_LIMIT],
+        ),
+    )
+
+
+def _edit(run: Run, intent: Edit, ground: Ground) -> tuple[Event, ...]:
+    _decidable(run, intent.proposal_id, ground.now)
+    permission = permit(
+        (*ground.policy.approvers, *ground.starters),
+        ground.caller,
+        ground.memberships,
+        now=ground.now,
+        to="edit this step",
+    )
+    if intent.params == run.params:
+        raise BadInput("nothing was changed", hint="change a parameter, or close the form")
+    return (
+        ParamsEdited(
+            at=ground.now,
+            proposal_id=intent.proposal_id,
+            actor=ground.caller.actor,
+            permission=permission,
+            before=run.params,
+            after=intent.params,
+        ),
+    )
+
+
+def _settle(run: Run, intent: Settle, ground: Ground) -> tuple[Event, ...]:
+    state, proposal = _find(run, intent.proposal_id)
+    if proposal.settled is not None:
+        raise AlreadyDecided(f"{_name(proposal.settled)} chose {proposal.settled.choice!r} already")
+    if not proposal.is_unknown:
+        raise Refused("the outcome of this step is not in question")
+    settled = UnknownSettled(
+        at=ground.now,
+        proposal_id=intent.proposal_id,
+        step=state.key,
+        choice=intent.choice,
+        actor=ground.caller.actor,
+        permission=_permit(ground, "settle this step"),
+        reason=intent.reason.strip()[:REASON_LIMIT],
+    )
+    if intent.choice != "undo":
+        return (settled,)
+    reason = f"step {state.step.name} ended unknown"
+    return (settled, _undo_requested(ground, reason, permission=settled.permission))
+
+
+def _undo_requested(ground: Ground, reason: str, *, permission: Permission) -> UndoRequested:
+    return UndoRequested(at=ground.now, reason=reason, actor=ground.caller.actor, permission=permission)
+
+
+def _request_undo(run: Run, intent: RequestUndo, ground: Ground) -> tuple[Event, ...]:
+    if run.is_undoing:
+        raise AlreadyDecided("this run is being undone already")
+    if not run.is_finished:
+        raise Refused("this run is still going on", hint="cancel it first, then undo what it did")
+    if not run.with_effect:
+        raise Refused("there is nothing to undo: no effect of this run still stands")
+    permission = _permit(ground, "undo this run")
+    reason = intent.reason.strip()[:REASON_LIMIT] or "asked for in the thread"
+    return (_undo_requested(ground, reason, permission=permission),)
+
+
+def _settle_undo(run: Run, intent: SettleUndo, ground: Ground) -> tuple[Event, ...]:
+    state = run.steps.get(intent.step)
+    if state is None or state.undoing is None:
+        raise NotFound("that step was not being undone")
+    if state.status not in ("undo_unknown", "undo_failed", "undo_blocked"):
+        raise AlreadyDecided(f"the undo of step {state.step.name} is settled: {state.status}")
+    if state.undoing.settled is not None and not run.is_finished:
+        raise AlreadyDecided(f"{_name(state.undoing.settled)} chose {state.undoing.settled.choice!r} already")
+    permission = _permit(ground, "settle this undo")
+    settled = UndoSettled(
+        at=ground.now,
+        step=intent.step,
+        choice=intent.choice,
+        actor=ground.caller.actor,
+        permission=permission,
+        reason=intent.reason.strip()[:REASON_LIMIT],
+    )
+    if not run.is_finished:
+        return (settled,)
+    if intent.choice == "stop":
+        raise Refused("this run has stopped already")
+    reason = f"going on after the undo of {state.step.name}"
+    return (settled, _undo_requested(ground, reason, permission=permission))
+
+
+def _cancel(run: Run, intent: Cancel, ground: Ground) -> tuple[Event, ...]:
+    if run.is_finished:
+        raise AlreadyDecided(f"this run is over: {run.status}")
+    if run.cancel is not None:
+        raise AlreadyDecided(f"{_name(run.cancel)} cancelled this run already")
+    entries = (*ground.policy.approvers, *ground.starters)
+    if run.requester is not None and run.requester.person == ground.caller.actor.person:
+        entries = (*entries, ground.caller.actor.id)
+    return (
+        CancelRequested(
+            at=ground.now,
+            actor=ground.caller.actor,
+            permission=permit(
+                entries, ground.caller, ground.memberships, now=ground.now, to="cancel this run"
+            ),
+            reason=intent.reason.strip()[:REASON_LIMIT],
+        ),
+    )
+
+
+def _permit(ground: Ground, to: str) -> Permission:
+    return permit(ground.policy.approvers, ground.caller, ground.memberships, now=ground.now, to=to)
+
+
+def _find(run: Run, proposal_id: ProposalId) -> tuple[StepState, Proposal]:
+    found = run.proposal(proposal_id)
+    if found is None:
+        raise NotFound("this button belongs to no step of this run", hint="look at the newest message")
+    return found
+
+
+def _decidable(run: Run, proposal_id: ProposalId, now: datetime) -> Proposal:
+    """The proposal, if it still waits for a decision; else a refusal that says what became of it."""
+    _, proposal = _find(run, proposal_id)
+    _refuse_spent(proposal)
+    if run.is_finished or run.cancel is not None:
+        raise AlreadyDecided(f"this run is over: {run.status if run.is_finished else 'cancelled'}")
+    if proposal.made.asked.unattended:
+        raise AlreadyDecided("this step needs no decision: a reviewed tag lets it run unattended")
+    if proposal.has_quorum:
+        people = ", ".join(_name(one) for one in proposal.approvals)
+        raise AlreadyDecided(f"approved already by {people}")
+    if now >= proposal.made.expires_at:
+        raise Expired("the time to decide has passed, so nothing was done", hint="start the runbook again")
+    return proposal
+
+
+def _refuse_spent(proposal: Proposal) -> None:
+    if proposal.rejected is not None:
+        raise AlreadyDecided(f"rejected already by {_name(proposal.rejected)}: {proposal.rejected.reason}")
+    if proposal.skipped is not None:
+        raise AlreadyDecided(f"skipped already by {_name(proposal.skipped)}")
+    if proposal.edited is not None:
+        raise Stale(
+            f"{_name(proposal.edited)} edited the parameters since", hint="look at the new proposal below"
+        )
+    if proposal.voided is not None:
+        raise Stale(
+            f"this proposal is off: {proposal.voided.reason}", hint="look at the newest message in the thread"
+        )
+    if proposal.expired is not None:
+        raise Expired("the time to decide has passed, so nothing was done", hint="start the runbook again")
+    if proposal.started is not None:
+        people = ", ".join(_name(one) for one in proposal.approvals) or "a reviewed tag"
+        raise AlreadyDecided(f"approved already by {people}, and started")
+
+
+def _name(
+    event: StepApproved
+    | StepRejected
+    | StepSkipped
+    | ParamsEdited
+    | UnknownSettled
+    | UndoSettled
+    | CancelRequested,
+) -> str:
+    return event.actor.name or event.actor.id
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """Append these facts; time or the fold alone made them true."""
+
+    events: tuple[Event, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AskApproval:
+    """Plan this step and propose it."""
+
+    step: StepKey
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunAction:
+    """Take slot and locks, read state again, and run it if it is still what was approved."""
+
+    step: StepKey
+    proposal_id: ProposalId
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recover:
+    """Started before a crash: record that the outcome is unknown."""
+
+    step: StepKey
+    proposal_id: ProposalId
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadState:
+    """Look at what an unknown step left behind, for those who must settle it."""
+
+    step: StepKey
+    proposal_id: ProposalId
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunUndo:
+    """Undo this step: plan its frozen inverse, compare, run."""
+
+    step: StepKey
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecoverUndo:
+    """An undo was started before a crash: record that its outcome is unknown."""
+
+    step: StepKey
+
+
+@dataclass(frozen=True, kw_only=True)
+class AskHuman:
+    """Nothing happens until a person settles it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sleep:
+    """Nothing happens before this moment unless a person acts."""
+
+    until: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Done:
+    """The run is over."""
+
+
+NextEffect = (
+    Record | AskApproval | RunAction | Recover | ReadState | RunUndo | RecoverUndo | AskHuman | Sleep | Done
+)
+
+
+def what_next(run: Run, now: datetime) -> NextEffect:
+    """The one thing to do now. Pure: time is an argument, and nothing is remembered between calls."""
+    if run.is_finished:
+        return Done()
+    undoing = next((state for state in run.steps.values() if state.status == "undoing"), None)
+    if undoing is not None:
+        return RecoverUndo(step=undoing.key)
+    interrupted = _interrupted(run)
+    if interrupted is not None:
+        return interrupted
+    if run.is_undoing:
+        return _next_undo(run, now)
+    state = run.current
+    if state is not None and state.proposal is not None and state.proposal.is_unknown:
+        return _unknown(state, state.proposal)
+    if run.cancel is not None:
+        return _finish(run, now, "cancelled", run.cancel.reason)
+    if state is None:
+        return _at_end(run, now)
+    return _at_step(run, state, now)
+
+
+def _interrupted(run: Run) -> NextEffect | None:
+    for state in run.steps.values():
+        proposal = state.proposal
+        if proposal is not None and proposal.is_interrupted:
+            if state.step.idempotent and run.cancel is None:
+                return RunAction(step=state.key, proposal_id=proposal.id)
+            return Recover(step=state.key, proposal_id=proposal.id)
+    return None
+
+
+def _unknown(state: StepState, proposal: Proposal) -> NextEffect:
+    if proposal.probed is None:
+        return ReadState(step=state.key, proposal_id=proposal.id)
+    return AskHuman()
+
+
+def _next_undo(run: Run, now: datetime) -> NextEffect:
+    for state in run.with_effect:
+        if state.undoing is None:
+            return RunUndo(step=state.key)
+        if state.status == "undo_unknown" and state.undoing.settled is None:
+            return AskHuman()
+        return _finish(run, now, "rollback_incomplete", f"the undo of step {state.step.name} did not succeed")
+    return _finish(run, now, "rolled_back", run.undo_request.reason if run.undo_request else "")
+
+
+def _at_end(run: Run, now: datetime) -> NextEffect:
+    halted = run.halted_by
+    if halted is not None:
+        return _finish_halted(run, halted, now)
+    return _finish(run, now, "succeeded", "")
+
+
+def _at_step(run: Run, state: StepState, now: datetime) -> NextEffect:
+    proposal = state.proposal
+    if state.not_planned is not None:
+        return _failed(run, now, f"step {state.step.name} could not be proposed: {state.not_planned.message}")
+    if proposal is None or proposal.status == "voided":
+        return AskApproval(step=state.key, reason=_reason_again(proposal))
+    match proposal.status:
+        case "proposed":
+            return _waiting(proposal, now)
+        case "approved":
+            return RunAction(step=state.key, proposal_id=proposal.id)
+        case "rejected" | "expired":
+            return _finish_halted(run, run.halted_by or state, now)
+        case "failed" | "stopped":
+            return _failed(run, now, f"step {state.step.name} {_failure(proposal)}")
+        case _:
+            raise AssertionError(f"run {run.id!r} stands at a step that is {proposal.status}")
+
+
+def _failure(proposal: Proposal) -> str:
+    if proposal.settled is not None:
+        return "ended unknown, and was stopped there"
+    return f"failed: {proposal.result.summary}" if proposal.result else "failed"
+
+
+def _reason_again(proposal: Proposal | None) -> str:
+    if proposal is None:
+        return ""
+    if proposal.edited is not None:
+        return f"{_name(proposal.edited)} edited the parameters"
+    if proposal.settled is not None:
+        return f"{_name(proposal.settled)} chose to try again after an unknown outcome"
+    return proposal.voided.reason if proposal.voided else ""
+
+
+def _waiting(proposal: Proposal, now: datetime) -> NextEffect:
+    made = proposal.made
+    if now >= made.expires_at:
+        return Record(events=(ProposalExpired(at=now, proposal_id=proposal.id),))
+    if made.remind_at is not None and not proposal.reminded:
+        if now >= made.remind_at:
+            return Record(events=(ApprovalReminded(at=now, proposal_id=proposal.id),))
+        return Sleep(until=made.remind_at)
+    return Sleep(until=made.expires_at)
+
+
+def _failed(run: Run, now: datetime, reason: str) -> NextEffect:
+    halted = run.halted_by
+    if halted is not None:
+        return _finish_halted(run, halted, now)
+    if run.runbook.rollback_on_failure and run.with_effect and not _was_stopped(run):
+        return Record(events=(UndoRequested(at=now, reason=reason),))
+    return _finish(run, now, "failed", reason)
+
+
+def _was_stopped(run: Run) -> bool:
+    """A human chose to stop at an unknown outcome: they did not choose to undo."""
+    state = run.current
+    return state is not None and state.status == "stopped"
+
+
+def _finish_halted(run: Run, halted: StepState, now: datetime) -> NextEffect:
+    if halted.status == "expired":
+        return _finish(run, now, "expired", f"nobody decided step {halted.step.name} in time")
+    proposal = halted.proposal
+    reason = proposal.rejected.reason if proposal and proposal.rejected else ""
+    return _finish(run, now, "rejected", reason)
+
+
+def _finish(run: Run, now: datetime, status: FinalStatus, reason: str) -> Record:
+    left = tuple(state.step.name for state in run.with_effect)
+    if status in ("succeeded", "rolled_back"):
+        left = ()
+    return Record(events=(RunFinished(at=now, status=status, reason=reason, left=left),))

@@ -1,0 +1,314 @@
+"""Who may decide, how many must agree, and where a step may run: pure rules over today's catalog.
+
+Content comes from the run's snapshot, rules from the catalog in force (design: "content from the snapshot, rules
+from today"), and where both speak the stricter wins. A human is asked unless a tag in Git says otherwise; an
+environment may ask every time. Approvers resolve step → action → runbook → service → environment, and the first
+level that names anybody decides. Nothing here guesses: a runbook that has left the catalog, a group that could not
+be read, an environment nobody named are refusals with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from bot.catalog.schema import Catalog, Rules, Runbook, Service, Step
+from bot.errors import NotPermitted, Refused
+from bot.runs.events import Actor, Asked, Permission, StepApproved
+from bot.runs.plan import Plan
+
+_T = TypeVar("_T")
+
+MEMBERSHIP_TTL = timedelta(minutes=5)
+"""How long a reading of a user group counts without Slack (invariant 5)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caller:
+    """Whoever asks for something: the actor, and why they may never decide ("" where nothing bars them)."""
+
+    actor: Actor
+    email: str = ""
+    barred: str = ""
+    """`guests may not decide`, `a member of another workspace`, …"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Membership:
+    """Who is in a Slack user group, and when that was read; `error` where it could not be."""
+
+    group: str
+    user_ids: frozenset[str] = frozenset()
+    read_at: datetime | None = None
+    error: str = ""
+
+
+Memberships = Mapping[str, Membership]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """The rules for one step at one moment."""
+
+    asks: bool
+    approvers: tuple[str, ...]
+    """Entries with catalog groups expanded: U… ids, emails, S… user groups."""
+    source: str
+    min_approvals: int
+    allow_self_approval: bool
+    risk: str
+    message: str
+    direct_message: tuple[str, ...] = ()
+    """Those of the approvers whose group asks to be told by direct message."""
+
+    def asked(self, *, unattended: bool) -> Asked:
+        """What a proposal records of these rules."""
+        return Asked(
+            approvers=self.approvers,
+            source=self.source,
+            min_approvals=self.min_approvals,
+            allow_self_approval=self.allow_self_approval,
+            unattended=unattended,
+            message=self.message,
+            direct_message=self.direct_message,
+        )
+
+
+def policy_of(
+    catalog: Catalog, runbook: Runbook, step: Step, *, service: Service | None, environment: str
+) -> Policy:
+    """The rules in force for a step of a run; raises `NotPermitted` when the catalog no longer has the runbook."""
+    today = catalog.runbooks.get(runbook.name)
+    if today is None:
+        raise NotPermitted(
+            f"runbook {runbook.name!r} is no longer in the catalog, so nobody may approve its steps",
+            hint="cancel the run, or put the runbook back",
+        )
+    current = _step_today(catalog, today, runbook, step)
+    levels = (
+        ("step", current.rules),
+        (f"action {step.action}", current.action_rules),
+        (f"runbook {runbook.name}", today.rules),
+    )
+    approvers, source = _approvers(catalog, levels, service=service, environment=environment)
+    expanded, direct = expand(catalog, approvers)
+    both = [rules for _, rules in levels] + [step.rules, step.action_rules, runbook.rules]
+    return Policy(
+        asks=_asks(step, current, catalog=catalog, environment=environment),
+        approvers=expanded,
+        source=source,
+        min_approvals=max([rules.min_approvals or 1 for rules in both]),
+        allow_self_approval=_self_approval([rules for _, rules in levels])
+        and _self_approval([step.rules, step.action_rules, runbook.rules]),
+        risk=_first([rules.risk for rules in both]) or "",
+        message=_first([rules.message for rules in both]) or "",
+        direct_message=direct,
+    )
+
+
+def _step_today(catalog: Catalog, today: Runbook, runbook: Runbook, step: Step) -> Step:
+    """The step as today's files have it; where it is gone from them, the snapshot's with today's action rules."""
+    for phase in ("steps", "on_reject"):
+        if step in getattr(runbook, phase):
+            steps: tuple[Step, ...] = getattr(today, phase)
+            same = next((one for one in steps if one.name == step.name), None)
+            if same is not None and same.action == step.action and same.type == step.type:
+                return same
+    action = catalog.actions.get(step.action) if step.action else None
+    if step.action and action is None:
+        raise NotPermitted(
+            f"action {step.action!r} is no longer in the catalog, so nobody may approve it",
+            hint="cancel the run, or put the action back",
+        )
+    return step.model_copy(update={"action_rules": action.action_rules if action else Rules()})
+
+
+def _asks(step: Step, current: Step, *, catalog: Catalog, environment: str) -> bool:
+    if step.type == "diagnose":
+        return False
+    known = catalog.environments.get(environment)
+    if known is not None and known.confirm_every_step:
+        return True
+    return any(_asks_by(rules_of) for rules_of in (step, current))
+
+
+def _asks_by(step: Step) -> bool:
+    said = [rules.requires_approval for rules in (step.rules, step.action_rules)]
+    if True in said:
+        return True
+    return False not in said
+
+
+def _self_approval(levels: Sequence[Rules]) -> bool:
+    """Allowed only where the most specific level that speaks says so."""
+    return _first([rules.allow_self_approval for rules in levels]) is True
+
+
+def _first(values: Sequence[_T | None]) -> _T | None:
+    return next((value for value in values if value not in (None, "")), None)
+
+
+def _approvers(
+    catalog: Catalog,
+    levels: Sequence[tuple[str, Rules]],
+    *,
+    service: Service | None,
+    environment: str,
+) -> tuple[tuple[str, ...], str]:
+    for source, rules in levels:
+        if rules.approvers:
+            return rules.approvers, source
+    if service is not None and service.approvers:
+        return service.approvers, f"service {service.name}"
+    known = catalog.environments.get(environment)
+    if known is not None and known.approvers:
+        return known.approvers, f"environment {known.name}"
+    return (), ""
+
+
+def expand(catalog: Catalog, entries: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Entries with catalog groups replaced by their members, and those of them to be told directly."""
+    found: dict[str, None] = {}
+    direct: dict[str, None] = {}
+    for entry in entries:
+        group = catalog.groups.get(entry.removeprefix("@"))
+        members = group.members if group else (entry,)
+        found.update(dict.fromkeys(members))
+        if group is not None and group.direct_message:
+            direct.update(dict.fromkeys(members))
+    return tuple(found), tuple(direct)
+
+
+def is_user_group(entry: str) -> bool:
+    """Whether an approver entry is a Slack user group, whose members must be read."""
+    return entry.startswith("S") and entry.isupper() and entry.isalnum()
+
+
+def permit(
+    entries: Sequence[str], caller: Caller, memberships: Memberships, *, now: datetime, to: str
+) -> Permission:
+    """Why this caller may do `to` (a verb phrase), or `NotPermitted` with who may and what could not be read."""
+    if caller.barred:
+        raise NotPermitted(f"you may not {to}: {caller.barred}", hint="ask somebody who is named as approver")
+    if not entries:
+        raise NotPermitted(
+            f"nobody may {to}: the catalog names no approvers for it",
+            hint="add `approvers` to the step, action, runbook, service or environment",
+        )
+    unread: list[str] = []
+    for entry in entries:
+        if entry == caller.actor.id or (caller.email and entry.lower() == caller.email.lower()):
+            return Permission(via=entry)
+        if is_user_group(entry):
+            membership = memberships.get(entry)
+            trouble = _unusable(membership, now=now)
+            if trouble or membership is None:
+                unread.append(f"{entry} ({trouble})")
+            elif caller.actor.id in membership.user_ids:
+                return Permission(via=entry, members_read_at=membership.read_at)
+    if unread:
+        raise NotPermitted(
+            f"you may not {to} now: the members of {', '.join(unread)} could not be read, and without them nobody "
+            "can tell whether you are one",
+            hint="try again in a minute",
+        )
+    raise NotPermitted(f"you may not {to}: you are not one of its approvers", hint="ask one of them")
+
+
+def _unusable(membership: Membership | None, *, now: datetime) -> str:
+    if membership is None:
+        return "not read yet"
+    if membership.read_at is None:
+        return membership.error or "not read yet"
+    if now - membership.read_at > MEMBERSHIP_TTL:
+        return membership.error or "read more than five minutes ago"
+    return ""
+
+
+def forbid_self_approval(policy: Policy | Asked, caller: Caller, requester: Actor | None) -> None:
+    """Raise `NotPermitted` when the caller started or last edited this and may not approve their own."""
+    if requester is not None and requester.person == caller.actor.person and not policy.allow_self_approval:
+        raise NotPermitted(
+            "you may not approve this: you started or last edited it, and another person must agree",
+            hint="ask another approver, or set `allow_self_approval: true` in the catalog",
+        )
+
+
+def standing(
+    policy: Policy,
+    approvals: Sequence[StepApproved],
+    memberships: Memberships,
+    *,
+    requester: Actor | None,
+    now: datetime,
+) -> list[tuple[StepApproved, str]]:
+    """The approvals that today's rules would not take any more, each with why."""
+    fallen = []
+    for approval in approvals:
+        email = approval.actor.person if "@" in approval.actor.person else ""
+        caller = Caller(actor=approval.actor, email=email)
+        try:
+            permit(policy.approvers, caller, memberships, now=now, to="approve this")
+            forbid_self_approval(policy, caller, requester)
+        except NotPermitted as refusal:
+            fallen.append((approval, refusal.message))
+    return fallen
+
+
+def check_place(catalog: Catalog, runbook: Runbook, step: Step, plan: Plan, *, environment: str) -> str:
+    """The one environment this plan is for ("" where it touches none); raises `Refused` when it may not run there.
+
+    `environment` is the run's, where it is known already. Allowed are the scopes of the action (of the runbook for
+    an inline step), in the snapshot and today, and the environments its digest was promoted into.
+    """
+    unknown = [target.key for target in plan.targets if not target.environment and target.kind != "channel"]
+    if unknown:
+        raise Refused(
+            f"{', '.join(unknown)} belongs to no environment, so nothing may run there",
+            hint="add it to `catalog.yaml` under its environment",
+        )
+    found = sorted({target.environment for target in plan.targets if target.environment})
+    if len(found) > 1:
+        raise Refused(f"one step may not touch several environments at once ({', '.join(found)})")
+    if not found:
+        return environment
+    place = found[0]
+    if environment and place != environment:
+        raise Refused(f"this run is for {environment}, but the step would touch {place}")
+    for scopes, who in _scopes(catalog, runbook, step):
+        promoted = catalog.promotions.get(step.digest if step.action else runbook.digest, ())
+        if place not in scopes and place not in promoted:
+            raise Refused(
+                f"{who} may run in {', '.join(scopes) or 'no environment'}, not in {place}",
+                hint="promote it there with evidence, or choose another step",
+            )
+    return place
+
+
+def _scopes(catalog: Catalog, runbook: Runbook, step: Step) -> list[tuple[tuple[str, ...], str]]:
+    today_action = catalog.actions.get(step.action) if step.action else None
+    today = catalog.runbooks.get(runbook.name)
+    said: list[tuple[Rules | None, str]] = [
+        (step.rules, f"step {step.name}"),
+        (step.action_rules, f"action {step.action}"),
+        (today_action.action_rules if today_action else None, f"action {step.action}"),
+        (runbook.rules, f"runbook {runbook.name}"),
+        (today.rules if today else None, f"runbook {runbook.name}"),
+    ]
+    return [
+        (tuple(rules.scopes), who) for rules, who in said if rules is not None and rules.scopes is not None
+    ]
+
+
+def is_unattended(policy: Policy, plan: Plan, *, dry_run: bool, scoped: bool) -> bool:
+    """Whether this step runs without a decision: tagged so in Git, and (where it changes something) scoped there."""
+    if dry_run:
+        return True
+    return not policy.asks and (scoped or not plan.changes)
+
+
+def has_scopes(runbook: Runbook, step: Step) -> bool:
+    """Whether anybody wrote down where this step may run."""
+    return any(rules.scopes is not None for rules in (step.rules, step.action_rules, runbook.rules))

@@ -1,0 +1,517 @@
+"""A run as the fold of its events: which step stands where, what was decided, what still has an effect.
+
+Every value here is frozen and made anew by each event. Nothing is stored that can be derived: statuses are
+properties. The words a step can be in:
+
+    pending ─▶ proposed ─▶ approved ─▶ running ─▶ succeeded
+                  │                       ├─▶ failed
+                  │                       └─▶ unknown ─(a human)─▶ succeeded (done) | pending (again) | stopped
+                  ├─▶ rejected | expired | skipped | voided (a new proposal follows)
+    an effect can end as: undone | undo failed | undo unknown | undo blocked
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import reduce
+from typing import Literal, assert_never
+
+from bot.catalog.schema import Runbook, Step
+from bot.runs.events import (
+    Actor,
+    ApprovalReminded,
+    ApprovalVoided,
+    CancelRequested,
+    Event,
+    IncidentId,
+    ParamsEdited,
+    ProposalExpired,
+    ProposalId,
+    ProposalVoided,
+    Result,
+    RunAdmitted,
+    RunEvent,
+    RunFinished,
+    RunId,
+    RunOpened,
+    RunQueued,
+    StepApproved,
+    StepFinished,
+    StepKey,
+    StepNotPlanned,
+    StepProbed,
+    StepProposed,
+    StepRejected,
+    StepSkipped,
+    StepStarted,
+    UndoBlocked,
+    UndoFinished,
+    UndoRequested,
+    UndoSettled,
+    UndoStarted,
+    UnknownSettled,
+)
+from bot.runs.plan import Effect, JsonObject, Undo
+
+RunStatus = Literal[
+    "queued",
+    "running",
+    "waiting",
+    "succeeded",
+    "failed",
+    "rejected",
+    "expired",
+    "cancelled",
+    "rolled_back",
+    "rollback_incomplete",
+]
+StepStatus = Literal[
+    "pending",
+    "proposed",
+    "approved",
+    "running",
+    "succeeded",
+    "failed",
+    "unknown",
+    "rejected",
+    "expired",
+    "skipped",
+    "voided",
+    "not_planned",
+    "stopped",
+    "undoing",
+    "undone",
+    "undo_failed",
+    "undo_unknown",
+    "undo_blocked",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proposal:
+    """One proposal of a step and everything that came of it: decisions, start, result, settlement."""
+
+    made: StepProposed
+    approvals: tuple[StepApproved, ...] = ()
+    reminded: bool = False
+    rejected: StepRejected | None = None
+    skips: tuple[StepSkipped, ...] = ()
+    edited: ParamsEdited | None = None
+    voided: ProposalVoided | None = None
+    expired: ProposalExpired | None = None
+    started: StepStarted | None = None
+    result: Result | None = None
+    probed: StepProbed | None = None
+    settled: UnknownSettled | None = None
+
+    @property
+    def id(self) -> ProposalId:
+        """What a click names."""
+        return self.made.proposal_id
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it can still be decided or started."""
+        ended = self.rejected or self.skipped or self.edited or self.voided or self.expired or self.started
+        return ended is None
+
+    @property
+    def skipped(self) -> StepSkipped | None:
+        """The skip that made it so: skipping needs as many people as approving."""
+        return self.skips[-1] if _people(self.skips) >= max(1, self.made.asked.min_approvals) else None
+
+    @property
+    def has_quorum(self) -> bool:
+        """Whether as many different people agreed as were asked for; unattended needs none."""
+        if self.made.asked.unattended:
+            return True
+        return _people(self.approvals) >= self.made.asked.min_approvals
+
+    @property
+    def is_interrupted(self) -> bool:
+        """Started, and no outcome is recorded."""
+        return self.started is not None and self.result is None
+
+    @property
+    def is_unknown(self) -> bool:
+        """Its outcome is unknown and nobody has settled it."""
+        return self.result is not None and self.result.verdict == "unknown" and self.settled is None
+
+    @property
+    def effect(self) -> Effect:
+        """What it may have changed; a human's "done" makes an unknown effect an applied one."""
+        if self.started is None:
+            return "none"
+        if self.result is None:
+            return "unknown"
+        if self.settled is not None and self.settled.choice == "done":
+            return "applied"
+        return self.result.effect
+
+    @property
+    def status(self) -> StepStatus:
+        """The word for it, see the module's diagram."""
+        ended: tuple[tuple[object, StepStatus], ...] = (
+            (self.voided, "voided"),
+            (self.edited, "voided"),
+            (self.rejected, "rejected"),
+            (self.skipped, "skipped"),
+            (self.expired, "expired"),
+        )
+        for what, word in ended:
+            if what is not None:
+                return word
+        if self.result is not None:
+            return self._after_result(self.result)
+        if self.started is not None:
+            return "running"
+        return "approved" if self.has_quorum else "proposed"
+
+    def _after_result(self, result: Result) -> StepStatus:
+        if self.settled is None:
+            return result.verdict
+        match self.settled.choice:
+            case "done":
+                return "succeeded"
+            case "again":
+                return "voided"
+            case "undo" | "stop":
+                return "stopped"
+            case _:
+                assert_never(self.settled.choice)
+
+
+def _people(decisions: Sequence[StepApproved | StepSkipped]) -> int:
+    return len({one.actor.person for one in decisions})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Undoing:
+    """The undo of one step, as far as it came; a later attempt replaces an earlier one."""
+
+    started: UndoStarted | None = None
+    result: Result | None = None
+    blocked: UndoBlocked | None = None
+    settled: UndoSettled | None = None
+
+    @property
+    def status(self) -> StepStatus:
+        """undoing, undone, undo_failed, undo_unknown or undo_blocked."""
+        if self.settled is not None and self.settled.choice == "done":
+            return "undone"
+        if self.blocked is not None:
+            return "undo_blocked"
+        if self.result is None:
+            return "undoing"
+        words: dict[str, StepStatus] = {
+            "succeeded": "undone",
+            "failed": "undo_failed",
+            "unknown": "undo_unknown",
+        }
+        return words[self.result.verdict]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepState:
+    """One step of the run: its proposals in order, and its undo where one was tried."""
+
+    key: StepKey
+    step: Step
+    proposals: tuple[Proposal, ...] = ()
+    not_planned: StepNotPlanned | None = None
+    undoing: Undoing | None = None
+
+    @property
+    def proposal(self) -> Proposal | None:
+        """The latest one."""
+        return self.proposals[-1] if self.proposals else None
+
+    @property
+    def status(self) -> StepStatus:
+        """The latest word on it."""
+        if self.undoing is not None:
+            return self.undoing.status
+        if self.not_planned is not None:
+            return "not_planned"
+        return self.proposal.status if self.proposal else "pending"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the run may go on to the next step."""
+        return self.proposal is not None and self.proposal.status in ("succeeded", "skipped")
+
+    @property
+    def effective(self) -> Proposal | None:
+        """The first attempt that may have changed something: its undo leads back to before we touched it."""
+        return next((one for one in self.proposals if one.effect != "none"), None)
+
+    @property
+    def has_effect(self) -> bool:
+        """Whether something it did (or may have done) still stands. Reading and speaking are no effect."""
+        tried = self.effective
+        if tried is None or tried.started is None or not tried.started.plan.changes:
+            return False
+        return self.undoing is None or self.undoing.status != "undone"
+
+    @property
+    def undo(self) -> Undo | None:
+        """The undo captured before its first effective attempt, holes filled as far as outcomes did."""
+        tried = self.effective
+        if tried is None or tried.started is None:
+            return None
+        fill: JsonObject = {}
+        for one in self.proposals:
+            fill |= one.result.undo_fill if one.result else {}
+        try:
+            return tried.started.plan.undo.filled(fill)
+        except KeyError as missing:
+            text = f"{tried.started.plan.undo.text} (not known: {missing.args[0]})"
+            return Undo(kind="manual", text=text)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """The fold. `version` is how many events are in it: what the next append expects."""
+
+    opened: RunOpened
+    runbook: Runbook
+    params: JsonObject
+    requester: Actor | None
+    steps: Mapping[StepKey, StepState]
+    environment: str = ""
+    queued: RunQueued | None = None
+    admitted: RunAdmitted | None = None
+    cancel: CancelRequested | None = None
+    undo_request: UndoRequested | None = None
+    finished: RunFinished | None = None
+    start_order: tuple[StepKey, ...] = ()
+    events: tuple[Event, ...] = field(default=(), repr=False)
+    version: int = 0
+
+    @property
+    def id(self) -> RunId:
+        """The run's id."""
+        return self.opened.run_id
+
+    @property
+    def incident_id(self) -> IncidentId:
+        """The incident it is for."""
+        return self.opened.incident_id
+
+    @property
+    def phase(self) -> Literal["steps", "on_reject"]:
+        """`on_reject` from a rejection or an expiry in the steps on, where the runbook has any."""
+        return "on_reject" if self.halted_by is not None and self.runbook.on_reject else "steps"
+
+    @property
+    def halted_by(self) -> StepState | None:
+        """The step of the main phase that was rejected or expired."""
+        return next(
+            (
+                state
+                for key, state in self.steps.items()
+                if key.phase == "steps" and state.status in ("rejected", "expired")
+            ),
+            None,
+        )
+
+    @property
+    def current(self) -> StepState | None:
+        """The step the run stands at: the first of its phase that is not over."""
+        return next(
+            (state for key, state in self.steps.items() if key.phase == self.phase and not state.is_over),
+            None,
+        )
+
+    @property
+    def open_proposal(self) -> Proposal | None:
+        """The one proposal that may be decided now."""
+        if self.is_finished or self.current is None or self.current.proposal is None:
+            return None
+        return self.current.proposal if self.current.proposal.is_open else None
+
+    @property
+    def is_finished(self) -> bool:
+        """Over: nothing more happens by itself."""
+        return self.finished is not None
+
+    @property
+    def is_undoing(self) -> bool:
+        """Walking back."""
+        return self.undo_request is not None and not self.is_finished
+
+    @property
+    def with_effect(self) -> tuple[StepState, ...]:
+        """Steps whose effect still stands, in strict reverse order of their first start."""
+        return tuple(self.steps[key] for key in reversed(self.start_order) if self.steps[key].has_effect)
+
+    @property
+    def status(self) -> RunStatus:
+        """The word for the whole run."""
+        if self.finished is not None:
+            return self.finished.status
+        state = self.current
+        if self.is_undoing:
+            return "waiting" if self._waits_in_undo else "running"
+        if state is None or state.proposal is None:
+            return "running"
+        if state.proposal.is_unknown or (state.proposal.is_open and not state.proposal.has_quorum):
+            return "waiting"
+        if self.queued is not None and self.admitted is None:
+            return "queued"
+        return "running"
+
+    @property
+    def _waits_in_undo(self) -> bool:
+        return any(state.status == "undo_unknown" for state in self.steps.values())
+
+    def proposal(self, proposal_id: ProposalId) -> tuple[StepState, Proposal] | None:
+        """The proposal with this id and its step."""
+        for state in self.steps.values():
+            for one in state.proposals:
+                if one.id == proposal_id:
+                    return state, one
+        return None
+
+
+def stream_of(run_id: RunId) -> str:
+    """The journal stream of a run."""
+    return f"run-{run_id}"
+
+
+def fold(events: Sequence[Event], run: Run | None = None) -> Run:
+    """The run these events make, from nothing or on top of an earlier fold."""
+    if run is None:
+        first, *events = events
+        if not isinstance(first, RunOpened):
+            raise ValueError(f"a run starts with run-opened, not {type(first).__name__}")
+        run = _opened(first)
+    return reduce(_apply, events, run)
+
+
+def _opened(event: RunOpened) -> Run:
+    runbook = Runbook.model_validate(event.runbook)
+    keyed = [(StepKey(index=index), step) for index, step in enumerate(runbook.steps)]
+    keyed += [(StepKey(phase="on_reject", index=index), step) for index, step in enumerate(runbook.on_reject)]
+    return Run(
+        opened=event,
+        runbook=runbook,
+        params=event.params,
+        requester=event.requester,
+        environment=event.environment,
+        steps={key: StepState(key=key, step=step) for key, step in keyed},
+        events=(event,),
+        version=1,
+    )
+
+
+def _apply(run: Run, event: Event) -> Run:
+    changed = _changed(run, event)  # type: ignore[arg-type]  # a run's stream holds only run events
+    return replace(changed, events=(*run.events, event), version=run.version + 1)
+
+
+def _changed(run: Run, event: RunEvent) -> Run:  # noqa: C901 - one arm per event, nothing else
+    match event:
+        case RunOpened():
+            raise ValueError(f"run {run.id!r} was opened twice")
+        case StepProposed():
+            return _proposed(run, event)
+        case StepNotPlanned():
+            return _step(run, event.step, not_planned=event)
+        case ApprovalReminded():
+            return _on_proposal(run, event.proposal_id, reminded=True)
+        case StepApproved():
+            approvals = (*_proposal(run, event.proposal_id).approvals, event)
+            return _on_proposal(run, event.proposal_id, approvals=approvals)
+        case ApprovalVoided():
+            kept = tuple(
+                one for one in _proposal(run, event.proposal_id).approvals if one.actor.person != event.person
+            )
+            return _on_proposal(run, event.proposal_id, approvals=kept)
+        case StepRejected():
+            return _on_proposal(run, event.proposal_id, rejected=event)
+        case StepSkipped():
+            skips = (*_proposal(run, event.proposal_id).skips, event)
+            return _on_proposal(run, event.proposal_id, skips=skips)
+        case ParamsEdited():
+            edited = replace(run, params=event.after, requester=event.actor)
+            return _on_proposal(edited, event.proposal_id, edited=event)
+        case ProposalVoided():
+            return _on_proposal(run, event.proposal_id, voided=event)
+        case ProposalExpired():
+            return _on_proposal(run, event.proposal_id, expired=event)
+        case RunQueued():
+            return replace(run, queued=event)
+        case RunAdmitted():
+            return replace(run, admitted=event, queued=None)
+        case StepStarted():
+            return _started(run, event)
+        case StepFinished():
+            return _on_proposal(run, event.proposal_id, result=event.result)
+        case StepProbed():
+            return _on_proposal(run, event.proposal_id, probed=event)
+        case UnknownSettled():
+            return _on_proposal(run, event.proposal_id, settled=event)
+        case CancelRequested():
+            return replace(run, cancel=event)
+        case RunFinished():
+            return replace(run, finished=event, undo_request=None, queued=None, admitted=None)
+        case UndoRequested():
+            return replace(run, undo_request=event, finished=None)
+        case UndoStarted():
+            return _step(run, event.step, undoing=Undoing(started=event))
+        case UndoFinished() | UndoBlocked() | UndoSettled():
+            return _undo(run, event)
+        case _:
+            assert_never(event)
+
+
+def _proposed(run: Run, event: StepProposed) -> Run:
+    state = run.steps[event.step]
+    environments = {target.environment for target in event.plan.targets if target.environment}
+    environment = run.environment or (environments.pop() if len(environments) == 1 else "")
+    proposals = (*state.proposals, Proposal(made=event))
+    return _step(replace(run, environment=environment), event.step, proposals=proposals, not_planned=None)
+
+
+def _started(run: Run, event: StepStarted) -> Run:
+    order = run.start_order if event.step in run.start_order else (*run.start_order, event.step)
+    return _on_proposal(replace(run, start_order=order), event.proposal_id, started=event)
+
+
+def _undo(run: Run, event: UndoFinished | UndoBlocked | UndoSettled) -> Run:
+    undoing = run.steps[event.step].undoing or Undoing()
+    match event:
+        case UndoFinished():
+            return _step(run, event.step, undoing=replace(undoing, result=event.result))
+        case UndoBlocked():
+            return _step(run, event.step, undoing=replace(undoing, blocked=event))
+        case UndoSettled(choice="again"):
+            return _step(run, event.step, undoing=None)
+        case UndoSettled():
+            return _step(run, event.step, undoing=replace(undoing, settled=event))
+        case _:
+            assert_never(event)
+
+
+def _step(run: Run, key: StepKey, **change: object) -> Run:
+    changed = replace(run.steps[key], **change)  # type: ignore[arg-type]  # fields of StepState
+    return replace(run, steps={**run.steps, key: changed})
+
+
+def _proposal(run: Run, proposal_id: ProposalId) -> Proposal:
+    found = run.proposal(proposal_id)
+    if found is None:
+        raise ValueError(f"run {run.id!r} has no proposal {proposal_id!r}")
+    return found[1]
+
+
+def _on_proposal(run: Run, proposal_id: ProposalId, **change: object) -> Run:
+    found = run.proposal(proposal_id)
+    if found is None:
+        raise ValueError(f"run {run.id!r} has no proposal {proposal_id!r}")
+    state, proposal = found
+    changed = replace(proposal, **change)  # type: ignore[arg-type]  # fields of Proposal
+    proposals = tuple(changed if one.id == proposal_id else one for one in state.proposals)
+    return _step(run, state.key, proposals=proposals)
