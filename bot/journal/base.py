@@ -11,7 +11,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -146,7 +146,7 @@ class HistoryQuery:
 
 @dataclass(frozen=True, kw_only=True)
 class Verification:
-    """What an audit of the chains found; `problems` empty means untouched."""
+    """What an audit of the chains found; `problems` empty means untouched. Each begins with its stream."""
 
     streams: int
     events: int
@@ -154,13 +154,28 @@ class Verification:
 
 
 class Journal(Protocol):
-    """The one interface to storage. All methods raise `JournalUnavailable` when it cannot be reached."""
+    """The one interface to storage. All methods raise `JournalUnavailable` when it cannot be reached.
+
+    After `JournalUnavailable` or a cancellation out of a write it may have landed or not: read before going on.
+    """
 
     async def append(self, batch: Batch) -> tuple[Recorded, ...]:
-        """Write everything or nothing; `VersionConflict` when a stream moved on. Durable when it returns."""
+        """Write everything or nothing; `VersionConflict` when a stream moved on. Durable when it returns.
+
+        A `Write` without events only checks its version. What comes back holds the events as every reader sees
+        them. `BadInput` for an event that cannot be stored; then nothing was written.
+        """
 
     async def read(self, stream: str, *, after_version: int = 0) -> tuple[Recorded, ...]:
         """The events of one stream in order; empty when there is none."""
+
+    async def streams(self) -> dict[str, int]:
+        """Every stream with its version."""
+
+    async def replace_rows(
+        self, *, incidents: Sequence[IncidentRow], runs: Sequence[RunRow], as_of: Mapping[str, int]
+    ) -> None:
+        """Drop all rebuildable rows and write these; `VersionConflict` when `streams()` is not `as_of` any more."""
 
     async def artifact(self, digest: str) -> Artifact | None:
         """The stored file with this digest."""
@@ -215,13 +230,16 @@ class Journal(Protocol):
         """Give a lease back early."""
 
     async def heads(self, streams: Sequence[str]) -> dict[str, tuple[int, str]]:
-        """Version and hash of each stream's last event."""
+        """Version and hash of each stream's last event; of the audit chain too under the name `audit`.
+        A stream that does not exist is left out."""
 
-    async def verify(self) -> Verification:
-        """Recompute every chain."""
+    async def verify(self, *, witnessed: Mapping[str, tuple[int, str]] | None = None) -> Verification:
+        """Recompute every chain; `witnessed` are heads kept elsewhere (as `heads` gave them) that must still hold."""
 
     def changes(self) -> AsyncIterator[tuple[str, ...]]:
-        """Names of streams as they are appended to, from now on; for waking drivers and the thread."""
+        """Names of streams as they are appended to, from this call on; for waking drivers and the thread.
+
+        One subscriber's names gather, each once, while it is busy; it ends when the journal is closed."""
 
     async def close(self) -> None:
         """Finish what is queued, then let go of the file or the pool."""

@@ -1,0 +1,161 @@
+-- Every statement of the journal by its name, in SQL that SQLite and PostgreSQL read alike.
+-- Times are text of one length (see codec.stamp), truth values are 0 and 1.
+
+-- name: head
+SELECT version, hash FROM events WHERE stream = ? ORDER BY version DESC LIMIT 1
+
+-- name: last_position
+SELECT COALESCE(MAX(position), 0) FROM events
+
+-- name: add_event
+INSERT INTO events (stream, version, position, name, v, at, body, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+
+-- name: read_stream
+SELECT stream, version, position, name, v, at, body, hash FROM events
+WHERE stream = ? AND version > ? ORDER BY version
+
+-- name: streams
+SELECT stream, MAX(version) FROM events GROUP BY stream ORDER BY stream
+
+-- name: all_events
+SELECT stream, version, position, name, v, at, body, hash FROM events ORDER BY stream, version
+
+-- name: audit_head
+SELECT version, hash FROM audit ORDER BY version DESC LIMIT 1
+
+-- name: add_audit
+INSERT INTO audit (version, position, at, body, hash) VALUES (?, ?, ?, ?, ?)
+
+-- name: all_audit
+SELECT version, position, at, body, hash FROM audit ORDER BY version
+
+-- name: property
+SELECT value FROM properties WHERE name = ?
+
+-- name: add_property
+INSERT INTO properties (name, value) VALUES (?, ?)
+
+-- name: add_artifact
+INSERT INTO artifacts (digest, name, media_type, body) VALUES (?, ?, ?, ?) ON CONFLICT (digest) DO NOTHING
+
+-- name: artifact
+SELECT name, media_type, body FROM artifacts WHERE digest = ?
+
+-- name: all_artifacts
+SELECT digest, body FROM artifacts
+
+-- name: put_incident
+INSERT INTO incidents
+  (incident_id, service, environment, title, symptom, status, is_open, opened_at, updated_at,
+   channel, thread_ts, permalink)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (incident_id) DO UPDATE SET
+  service = excluded.service, environment = excluded.environment, title = excluded.title,
+  symptom = excluded.symptom, status = excluded.status, is_open = excluded.is_open,
+  opened_at = excluded.opened_at, updated_at = excluded.updated_at, channel = excluded.channel,
+  thread_ts = excluded.thread_ts, permalink = excluded.permalink
+
+-- name: drop_origins
+DELETE FROM origins WHERE incident_id = ?
+
+-- name: add_origin
+INSERT INTO origins (incident_id, place, key) VALUES (?, ?, ?)
+
+-- name: origins
+SELECT key FROM origins WHERE incident_id = ? ORDER BY place
+
+-- name: incident
+SELECT incident_id, service, environment, title, symptom, status, is_open, opened_at, updated_at,
+       channel, thread_ts, permalink
+FROM incidents WHERE incident_id = ?
+
+-- name: incident_by_origin
+SELECT i.incident_id, i.service, i.environment, i.title, i.symptom, i.status, i.is_open, i.opened_at, i.updated_at,
+       i.channel, i.thread_ts, i.permalink
+FROM origins o JOIN incidents i ON i.incident_id = o.incident_id
+WHERE o.key = ? ORDER BY i.opened_at DESC, i.incident_id DESC LIMIT 1
+
+-- name: incidents
+SELECT incident_id, service, environment, title, symptom, status, is_open, opened_at, updated_at,
+       channel, thread_ts, permalink
+FROM incidents ORDER BY opened_at DESC, incident_id DESC LIMIT ?
+
+-- name: open_incidents
+SELECT incident_id, service, environment, title, symptom, status, is_open, opened_at, updated_at,
+       channel, thread_ts, permalink
+FROM incidents WHERE is_open = 1 ORDER BY opened_at DESC, incident_id DESC LIMIT ?
+
+-- name: put_run
+INSERT INTO runs
+  (run_id, incident_id, runbook, version, service, tenant, environment, status, is_open, opened_at, updated_at,
+   finished_at, requester, decided_by, symptom, dry_run, step_count)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (run_id) DO UPDATE SET
+  incident_id = excluded.incident_id, runbook = excluded.runbook, version = excluded.version,
+  service = excluded.service, tenant = excluded.tenant, environment = excluded.environment,
+  status = excluded.status, is_open = excluded.is_open, opened_at = excluded.opened_at,
+  updated_at = excluded.updated_at, finished_at = excluded.finished_at, requester = excluded.requester,
+  decided_by = excluded.decided_by, symptom = excluded.symptom, dry_run = excluded.dry_run,
+  step_count = excluded.step_count
+
+-- name: run
+SELECT run_id, incident_id, runbook, version, service, tenant, environment, status, is_open, opened_at, updated_at,
+       finished_at, requester, decided_by, symptom, dry_run, step_count
+FROM runs WHERE run_id = ?
+
+-- name: runs
+SELECT run_id, incident_id, runbook, version, service, tenant, environment, status, is_open, opened_at, updated_at,
+       finished_at, requester, decided_by, symptom, dry_run, step_count
+FROM runs
+
+-- name: drop_runs
+DELETE FROM runs
+
+-- name: drop_all_origins
+DELETE FROM origins
+
+-- name: drop_incidents
+DELETE FROM incidents
+
+-- name: accept
+INSERT INTO inbox (inbox_id, kind, body, received_at) VALUES (?, ?, ?, ?) ON CONFLICT (inbox_id) DO NOTHING
+
+-- name: unanswered
+SELECT inbox_id, kind, body, received_at FROM inbox WHERE is_done = 0 ORDER BY received_at, inbox_id
+
+-- name: done
+UPDATE inbox SET is_done = 1, body = '' WHERE inbox_id = ?
+
+-- name: forget_seen
+DELETE FROM inbox WHERE is_done = 1 AND received_at < ?
+
+-- name: deliveries
+SELECT key, incident_id, place, state, channel, ts, content, attempts, updated_at
+FROM deliveries WHERE incident_id = ? ORDER BY key
+
+-- name: put_delivery
+INSERT INTO deliveries (key, incident_id, place, state, channel, ts, content, attempts, updated_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (incident_id, key) DO UPDATE SET
+  place = excluded.place, state = excluded.state, channel = excluded.channel, ts = excluded.ts,
+  content = excluded.content, attempts = excluded.attempts, updated_at = excluded.updated_at
+
+-- name: hold
+SELECT run_id FROM holds WHERE name = ?
+
+-- name: add_hold
+INSERT INTO holds (name, run_id) VALUES (?, ?) ON CONFLICT (name) DO NOTHING
+
+-- name: drop_holds
+DELETE FROM holds WHERE run_id = ?
+
+-- name: holds
+SELECT name, run_id FROM holds ORDER BY name
+
+-- name: take_lease
+INSERT INTO leases (name, owner, until_at) VALUES (?, ?, ?)
+ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, until_at = excluded.until_at
+WHERE leases.owner = excluded.owner OR leases.until_at <= ?
+
+-- name: drop_lease
+DELETE FROM leases WHERE name = ? AND owner = ?

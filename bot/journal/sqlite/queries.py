@@ -1,0 +1,171 @@
+"""What each read asks of the file, and columns as values again."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from bot.journal.base import Delivery, HistoryQuery, Hold, InboxItem, IncidentRow, RunRow
+from bot.journal.chain import AUDIT, AuditRecord, EventRecord
+from bot.journal.codec import moment, stamp
+from bot.journal.sqlite.records import audit_head, head
+from bot.journal.statements import statements
+from bot.runs.events import IncidentId, RunId
+from bot.runs.plan import Artifact
+
+
+def stream_events(connection: sqlite3.Connection, stream: str, *, after_version: int) -> list[EventRecord]:
+    """The records of one stream, in order."""
+    rows = connection.execute(statements()["read_stream"], (stream, after_version))
+    return [EventRecord(*row) for row in rows]
+
+
+def all_events(connection: sqlite3.Connection) -> Iterator[EventRecord]:
+    """Every record, streams one after another."""
+    return (EventRecord(*row) for row in connection.execute(statements()["all_events"]))
+
+
+def all_audit(connection: sqlite3.Connection) -> Iterator[AuditRecord]:
+    """The audit chain in order."""
+    return (AuditRecord(*row) for row in connection.execute(statements()["all_audit"]))
+
+
+def all_artifacts(connection: sqlite3.Connection) -> Iterator[tuple[str, bytes]]:
+    """Every stored file: digest and bytes."""
+    return ((row[0], row[1]) for row in connection.execute(statements()["all_artifacts"]))
+
+
+def heads(connection: sqlite3.Connection, names: Sequence[str]) -> dict[str, tuple[int, str]]:
+    """Version and hash of each that exists."""
+    found = {name: audit_head(connection) if name == AUDIT else head(connection, name) for name in names}
+    return {name: at for name, at in found.items() if at[0] > 0}
+
+
+def artifact(connection: sqlite3.Connection, digest: str) -> Artifact | None:
+    """The stored file with this digest."""
+    row = connection.execute(statements()["artifact"], (digest,)).fetchone()
+    return None if row is None else Artifact(name=row[0], media_type=row[1], body=row[2])
+
+
+def incident(connection: sqlite3.Connection, incident_id: IncidentId) -> IncidentRow | None:
+    """The row of one incident."""
+    row = connection.execute(statements()["incident"], (incident_id,)).fetchone()
+    return None if row is None else _incident(connection, row)
+
+
+def incident_by_origin(connection: sqlite3.Connection, key: str) -> IncidentRow | None:
+    """The newest incident that carries this outside key."""
+    row = connection.execute(statements()["incident_by_origin"], (key,)).fetchone()
+    return None if row is None else _incident(connection, row)
+
+
+def incidents(connection: sqlite3.Connection, *, open_only: bool, limit: int) -> tuple[IncidentRow, ...]:
+    """Incidents, newest first."""
+    rows = connection.execute(
+        statements()["open_incidents" if open_only else "incidents"], (limit,)
+    ).fetchall()
+    return tuple(_incident(connection, row) for row in rows)
+
+
+def _incident(connection: sqlite3.Connection, row: Sequence[Any]) -> IncidentRow:
+    origins = connection.execute(statements()["origins"], (row[0],)).fetchall()
+    return IncidentRow(
+        incident_id=IncidentId(row[0]),
+        service=row[1],
+        environment=row[2],
+        title=row[3],
+        symptom=row[4],
+        status=row[5],
+        is_open=bool(row[6]),
+        opened_at=moment(row[7]),
+        updated_at=moment(row[8]),
+        channel=row[9],
+        thread_ts=row[10],
+        permalink=row[11],
+        origins=tuple(origin[0] for origin in origins),
+    )
+
+
+def run(connection: sqlite3.Connection, run_id: RunId) -> RunRow | None:
+    """The row of one run."""
+    row = connection.execute(statements()["run"], (run_id,)).fetchone()
+    return None if row is None else _run(row)
+
+
+def runs(connection: sqlite3.Connection, query: HistoryQuery) -> tuple[RunRow, ...]:
+    """Runs that fit, newest first."""
+    asked = {
+        "service = ?": query.service or None,
+        "runbook = ?": query.runbook or None,
+        "status = ?": query.status or None,
+        "symptom = ?": query.symptom or None,
+        "opened_at >= ?": None if query.since is None else stamp(query.since),
+        "opened_at < ?": None if query.before is None else stamp(query.before),
+    }
+    given = {clause: value for clause, value in asked.items() if value is not None}
+    clauses = [*given, *(["is_open = 1"] if query.open_only else [])]
+    sql = statements()["runs"]
+    if clauses:
+        sql += " WHERE " + " AND ".join(clauses)
+    sql += " ORDER BY opened_at DESC, run_id DESC LIMIT ?"
+    return tuple(_run(row) for row in connection.execute(sql, (*given.values(), query.limit)))
+
+
+def _run(row: Sequence[Any]) -> RunRow:
+    return RunRow(
+        run_id=RunId(row[0]),
+        incident_id=IncidentId(row[1]),
+        runbook=row[2],
+        version=row[3],
+        service=row[4],
+        tenant=row[5],
+        environment=row[6],
+        status=row[7],
+        is_open=bool(row[8]),
+        opened_at=moment(row[9]),
+        updated_at=moment(row[10]),
+        finished_at=_moment_or_none(row[11]),
+        requester=row[12],
+        decided_by=row[13],
+        symptom=row[14],
+        dry_run=bool(row[15]),
+        step_count=row[16],
+    )
+
+
+def unanswered(connection: sqlite3.Connection) -> tuple[InboxItem, ...]:
+    """Signals accepted and not done, oldest first."""
+    rows = connection.execute(statements()["unanswered"])
+    return tuple(
+        InboxItem(inbox_id=row[0], kind=row[1], body=row[2], received_at=moment(row[3])) for row in rows
+    )
+
+
+def deliveries(connection: sqlite3.Connection, incident_id: IncidentId) -> tuple[Delivery, ...]:
+    """What Slack has of an incident."""
+    rows = connection.execute(statements()["deliveries"], (incident_id,))
+    return tuple(
+        Delivery(
+            key=row[0],
+            incident_id=IncidentId(row[1]),
+            place=row[2],
+            state=row[3],
+            channel=row[4],
+            ts=row[5],
+            content=row[6],
+            attempts=row[7],
+            updated_at=_moment_or_none(row[8]),
+        )
+        for row in rows
+    )
+
+
+def holds(connection: sqlite3.Connection) -> tuple[Hold, ...]:
+    """Everything held now, by name."""
+    return tuple(Hold(name=row[0], run_id=RunId(row[1])) for row in connection.execute(statements()["holds"]))
+
+
+def _moment_or_none(text: str | None) -> datetime | None:
+    return None if text is None else moment(text)
