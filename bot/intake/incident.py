@@ -266,6 +266,11 @@ class Incident:
     updated_at: datetime = field(default_factory=lambda: datetime.min)  # noqa: DTZ901 - replaced by the fold
 
     @property
+    def origin_keys(self) -> frozenset[str]:
+        """Every outside key it is known by."""
+        return frozenset(origin.key for origin in self.origins)
+
+    @property
     def is_resolved(self) -> bool:
         """Whether the source says it is over."""
         return self.facts.status == "resolved"
