@@ -22,7 +22,7 @@ export function composer() {
   const fault = h("p", { class: "composer-fault", role: "alert" });
   const bar = h("div", { class: "composer-bar" }, MARKS.map(([name, mark, face]) => h("button", { type: "button", class: `mark mark-${name.toLowerCase()}`, "aria-label": name, title: name, onclick: () => wrap(mark) }, face)));
   const hint = h("span", { class: "composer-hint" });
-  const box = h("form", { class: "composer-box", onsubmit: submit }, bar, field, h("div", { class: "composer-foot" }, hint, send));
+  const box = h("form", { class: "composer-box", onsubmit: submit }, field, h("div", { class: "composer-foot" }, bar, hint, send));
   const node = h("div", { class: "composer" }, fault, box);
   const suggestions = suggestionBox(field, { takes: () => ({ commands: !target?.threadTs }), onPicked: typed });
 

@@ -11,7 +11,8 @@ export function confirmed(question) {
       answer = value;
       dialog.close();
     };
-    const style = question.style === "danger" ? "button danger solid" : "button primary";
+    const isDanger = question.style === "danger"; // then Enter alone must not do it
+    const style = isDanger ? "button danger solid" : "button primary";
     const dialog = h(
       "dialog",
       { class: "dialog confirm", role: "alertdialog", "aria-label": wordsOf(question.title) || "Are you sure?" },
@@ -20,8 +21,8 @@ export function confirmed(question) {
       h(
         "div",
         { class: "dialog-foot" },
-        h("button", { type: "button", class: "button", onclick: say(false) }, wordsOf(question.deny) || "Cancel"),
-        h("button", { type: "button", class: style, autofocus: true, onclick: say(true) }, wordsOf(question.confirm) || "Yes"),
+        h("button", { type: "button", class: "button", autofocus: isDanger, onclick: say(false) }, wordsOf(question.deny) || "Cancel"),
+        h("button", { type: "button", class: style, autofocus: !isDanger, onclick: say(true) }, wordsOf(question.confirm) || "Yes"),
       ),
     );
     showDialog(dialog, { onClosed: () => resolve(answer) });

@@ -10,7 +10,7 @@ export function fileNode(file) {
   const url = localAddress(file.url);
   const preview = file.preview ?? "";
   const text = h("pre", { class: "file-text", tabindex: "0", "aria-label": `Text of ${file.name}` }, preview.split("\n").slice(0, FOLDED_LINES).join("\n"));
-  const isCut = preview.split("\n").length > FOLDED_LINES || preview.length < (file.size ?? 0);
+  const isCut = preview.split("\n").length > FOLDED_LINES || file.preview_is_truncated;
   const words = h("span", null, "Show all");
   const fold = h("button", { type: "button", class: "link-button", "aria-expanded": "false", onclick: unfold }, icon("expand"), words);
 
@@ -43,7 +43,7 @@ export function fileNode(file) {
 }
 
 async function whole(file, url, preview) {
-  if (!url || preview.length >= (file.size ?? 0)) return preview;
+  if (!url || !file.preview_is_truncated) return preview;
   const answer = await fetch(url);
   if (!answer.ok) throw new Error(`the sandbox answered ${answer.status}`);
   return answer.text();

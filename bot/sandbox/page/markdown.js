@@ -13,17 +13,19 @@ const RULE = /^\s*([-*_])(\s*\1){2,}\s*$/;
 const ITEM = /^(\s*)([-*+]|\d+[.)])\s+(.*)$/;
 const DIVIDER_ROW = /^\s*\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*$/;
 
-/** Markdown as nodes. */
-export function markdown(text) {
+const DEEPEST_QUOTE = 5;
+
+/** Markdown as nodes; quotes nested deeper than anybody reads stay text. */
+export function markdown(text, depth = 0) {
   const rows = text.split("\n");
   const out = fragment();
   let at = 0;
-  while (at < rows.length) at = blockAt(rows, at, out);
+  while (at < rows.length) at = blockAt(rows, at, out, depth);
   return out;
 }
 
 /** Draws the block that begins at row `at`; answers the row after it. */
-function blockAt(rows, at, out) {
+function blockAt(rows, at, out, depth) {
   const row = rows[at];
   if (!row.trim()) return at + 1;
   if (FENCE.test(row)) return fence(rows, at, out);
@@ -36,7 +38,7 @@ function blockAt(rows, at, out) {
     add(out, h(heading[1].length < 2 ? "h4" : "h5", null, spans(heading[2])));
     return at + 1;
   }
-  if (row.startsWith(">")) return quote(rows, at, out);
+  if (row.startsWith(">") && depth < DEEPEST_QUOTE) return quote(rows, at, out, depth);
   if (ITEM.test(row)) return list(rows, at, out);
   if (row.includes("|") && DIVIDER_ROW.test(rows[at + 1] ?? "")) return table(rows, at, out);
   return paragraph(rows, at, out);
@@ -49,10 +51,10 @@ function fence(rows, at, out) {
   return end + 1;
 }
 
-function quote(rows, at, out) {
+function quote(rows, at, out, depth) {
   let end = at;
   while (end < rows.length && rows[end].startsWith(">")) end += 1;
-  add(out, h("blockquote", null, markdown(rows.slice(at, end).map((row) => row.replace(/^> ?/, "")).join("\n"))));
+  add(out, h("blockquote", null, markdown(rows.slice(at, end).map((row) => row.replace(/^> ?/, "")).join("\n"), depth + 1)));
   return end;
 }
 

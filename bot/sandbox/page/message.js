@@ -10,7 +10,7 @@ import { decoded, mrkdwn } from "./mrkdwn.js";
 import { addressOf, openThread } from "./places.js";
 import { openMenu } from "./popover.js";
 import { act } from "./requests.js";
-import { nameOf, repliesTo, state, unreadReplies, userOf } from "./store.js";
+import { isGone, nameOf, repliesTo, state, unreadReplies, userOf } from "./store.js";
 import { messageSurface } from "./surface.js";
 import { dayLabel, fullTime, isSameDay, momentOf, timeOf } from "./time.js";
 import { toast } from "./toast.js";
@@ -39,7 +39,7 @@ export function messageRows(channel, messages, { inThread = false } = {}) {
 }
 
 function continues(before, message) {
-  if (before.deleted || message.deleted || Boolean(before.ephemeral_to) !== Boolean(message.ephemeral_to)) return false;
+  if (isGone(before) || isGone(message) || Boolean(before.ephemeral_to) !== Boolean(message.ephemeral_to)) return false;
   return authorOf(before).key === authorOf(message).key && Number(message.ts) - Number(before.ts) < TOGETHER_S && !isNotice(before);
 }
 
@@ -55,14 +55,24 @@ function messageRow(channel, message, { isCompact, inThread }) {
   const fresh = inThread ? 0 : unreadReplies(channel, message.ts).length;
   const isHighlighted = state.highlight?.channel === channel && state.highlight.ts === message.ts;
   const print = JSON.stringify([state.as, message, isCompact, isHighlighted, fresh, replies.length, replies.at(-1)?.ts, state.workspace.users.length]);
-  return { key: message.ts, print, build: () => build(channel, message, { isCompact, inThread, replies, fresh, isHighlighted }) };
+  return { key: message.ts, print, build: () => guarded(() => build(channel, message, { isCompact, inThread, replies, fresh, isHighlighted }), message) };
+}
+
+// Apps post what they like; one message that cannot be drawn must not take the others with it.
+function guarded(draw, message) {
+  try {
+    return draw();
+  } catch (fault) {
+    console.error(`message ${message.ts} could not be drawn`, fault);
+    return h("li", { class: "message deleted", tabindex: "-1", data: { ts: message.ts } }, h("div", { class: "message-side" }), h("span", { class: "tombstone" }, "This message could not be drawn."));
+  }
 }
 
 function build(channel, message, { isCompact, inThread, replies, fresh, isHighlighted }) {
   const author = authorOf(message);
-  const looks = ["message", isCompact && "compact", message.ephemeral_to && "ephemeral", isHighlighted && "highlighted", message.deleted && "deleted", isNotice(message) && "notice"];
+  const looks = ["message", isCompact && "compact", message.ephemeral_to && "ephemeral", isHighlighted && "highlighted", isGone(message) && "deleted", isNotice(message) && "notice"];
   const moment = momentOf(message.ts);
-  if (message.deleted) {
+  if (isGone(message)) {
     return h("li", { class: looks.filter(Boolean).join(" "), tabindex: "-1", data: { ts: message.ts } }, h("div", { class: "message-side" }), h("div", { class: "message-main" }, h("span", { class: "tombstone" }, "This message was deleted."), summary(channel, message, replies, fresh)));
   }
   const head = h(

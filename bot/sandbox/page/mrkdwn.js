@@ -56,22 +56,23 @@ const QUOTE = /^(?:&gt;|>)(?!&gt;|>) ?/;
 const LONG_QUOTE = /^(?:&gt;|>){3} ?/;
 const LISTED = /^(\s*)([•◦▪‣-]|\d{1,3}\.) +(.*)$/;
 
-function paragraphs(text, verbatim) {
+// A quote holds no further quotes, as in Slack; it also keeps a line of a thousand `>` from nesting a thousand deep.
+function paragraphs(text, verbatim, { isQuoted = false } = {}) {
   if (text === "") return fragment();
   const out = fragment();
   const rows = text.split("\n");
   let isFresh = true; // nothing on this line yet, so no break is needed before the next
   for (let at = 0; at < rows.length; at += 1) {
     const row = rows[at];
-    if (LONG_QUOTE.test(row)) {
+    if (!isQuoted && LONG_QUOTE.test(row)) {
       const rest = [row.replace(LONG_QUOTE, ""), ...rows.slice(at + 1)].join("\n");
-      return add(out, h("blockquote", null, paragraphs(rest, verbatim)));
+      return add(out, h("blockquote", null, paragraphs(rest, verbatim, { isQuoted: true })));
     }
-    if (QUOTE.test(row)) {
+    if (!isQuoted && QUOTE.test(row)) {
       let end = at;
       while (end < rows.length && QUOTE.test(rows[end])) end += 1;
       const quoted = rows.slice(at, end).map((line) => line.replace(QUOTE, "")).join("\n");
-      add(out, h("blockquote", null, paragraphs(quoted, verbatim)));
+      add(out, h("blockquote", null, paragraphs(quoted, verbatim, { isQuoted: true })));
       at = end - 1;
       isFresh = true;
       continue;

@@ -86,6 +86,9 @@ export function setMessages(channel, messages) {
   changed();
 }
 
+/** Whether a message is gone, and only its place is left because of its replies. */
+export const isGone = (message) => message.deleted === true || message.subtype === "tombstone";
+
 /** Adds or replaces one message. */
 export function putMessage(channel, message) {
   if (!state.messages.has(channel)) state.messages.set(channel, new Map());
@@ -98,7 +101,7 @@ export function dropMessage(channel, ts) {
   const all = state.messages.get(channel);
   const message = all?.get(ts);
   if (!message) return;
-  if (repliesTo(channel, ts).length) all.set(ts, { ts, thread_ts: ts, deleted: true });
+  if (repliesTo(channel, ts).length) all.set(ts, { ts, thread_ts: ts, subtype: "tombstone" });
   else all.delete(ts);
   changed();
 }
@@ -155,7 +158,7 @@ export function unreadReplies(channel, ts) {
 /** {isUnread, count}: whether something is new in a channel, and how much of it calls for you by name. */
 export function unreadIn(channel) {
   const seen = readUpTo(channel.id);
-  const fresh = rootsOf(channel.id).filter((message) => message.ts > seen && message.user !== state.as && !message.deleted);
+  const fresh = rootsOf(channel.id).filter((message) => message.ts > seen && message.user !== state.as && !isGone(message));
   const threads = rootsOf(channel.id).flatMap((root) => unreadReplies(channel.id, root.ts));
   const count = channel.is_im ? fresh.length + threads.length : [...fresh, ...threads].filter(isForYou).length;
   return { isUnread: fresh.length > 0 || count > 0, count };

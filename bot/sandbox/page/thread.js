@@ -19,7 +19,7 @@ export function threadPane() {
     node.hidden = !thread;
     if (!thread) return;
     const replies = repliesTo(thread.channel, thread.ts);
-    const root = messageAt(thread.channel, thread.ts) ?? { ts: thread.ts, thread_ts: thread.ts, deleted: true };
+    const root = messageAt(thread.channel, thread.ts) ?? { ts: thread.ts, thread_ts: thread.ts, subtype: "tombstone" };
     where.textContent = titleOf(channelOf(thread.channel));
     list.show(`${state.as} ${thread.channel} ${thread.ts}`, thread.channel, [root, ...replies], { inThread: true });
     divide(list.node, root.ts, replies.length);
