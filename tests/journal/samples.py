@@ -1,0 +1,315 @@
+"""One full example of every stored event, and small makers for the rest; every optional field is filled."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from bot.intake import incident as incidents
+from bot.intake.incident import (
+    Candidate,
+    Facts,
+    IncidentChanged,
+    IncidentOpened,
+    LastTime,
+    NothingSuggested,
+    Origin,
+    OriginLinked,
+    Place,
+    RunbookSuggested,
+    RunStarted,
+    SuggestionReminded,
+    SuggestionTaken,
+    SuggestionWithdrawn,
+    ThreadOpened,
+)
+from bot.journal.base import IncidentRow, RunRow
+from bot.journal.codec import Codec
+from bot.runs import events as runs
+from bot.runs.events import (
+    Actor,
+    ApprovalReminded,
+    ApprovalVoided,
+    ArtifactRef,
+    Asked,
+    CancelRequested,
+    Event,
+    Expectation,
+    IncidentId,
+    ParamsEdited,
+    Permission,
+    ProposalExpired,
+    ProposalId,
+    ProposalVoided,
+    Result,
+    RunAdmitted,
+    RunFinished,
+    RunId,
+    RunOpened,
+    RunQueued,
+    StepApproved,
+    StepFinished,
+    StepKey,
+    StepNotPlanned,
+    StepProbed,
+    StepProposed,
+    StepRejected,
+    StepSkipped,
+    StepStarted,
+    UndoBlocked,
+    UndoFinished,
+    UndoRequested,
+    UndoSettled,
+    UndoStarted,
+    UnknownSettled,
+)
+from bot.runs.plan import Plan, Target, Undo
+
+NOON = datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)
+INCIDENT = IncidentId("inc-1")
+RUN = RunId("run-1")
+PROPOSAL = ProposalId("pro-1")
+TABLES = (runs.EVENTS, incidents.EVENTS)
+
+
+def codec() -> Codec:
+    """The codec of the whole program."""
+    return Codec(TABLES)
+
+
+def at(minutes: float) -> datetime:
+    """So many minutes after noon."""
+    return NOON + timedelta(minutes=minutes)
+
+
+ANA = Actor(kind="slack", id="U0ANA", person="ana@acme.example", name="Ana")
+BY_GROUP = Permission(via="@sre", members_read_at=NOON)
+UNDO = Undo(
+    kind="step",
+    text="scale payment-api back to 3",
+    type="kubernetes",
+    input={"action": "scale", "replicas": {"$hole": "before"}},
+    targets=(Target(kind="cluster", name="prod-eu/payments", environment="prod"),),
+    will_run=("scale payment-api to 3",),
+    guarded={"replicas": 5},
+    expect=({"pattern": "ok", "allow_failure": True},),
+    timeout_s=90.0,
+)
+PLAN = Plan(
+    type="kubernetes",
+    input={
+        "action": "scale",
+        "deployment": "payment-api",
+        "replicas": 5,
+        "labels": {"tier": None, "ratio": 0.5},
+    },
+    targets=(Target(kind="cluster", name="prod-eu/payments", environment="prod"),),
+    text="scale payment-api from 3 to 5",
+    will_run=("PATCH …/deployments/payment-api/scale",),
+    shown={"replicas": "3 → 5", "ready": "2 of 3"},
+    guarded={"replicas": 3},
+    observable=True,
+    changes=True,
+    undo=UNDO,
+    risk="high",
+    timeout_s=120.0,
+)
+ASKED = Asked(
+    approvers=("@sre", "ana@acme.example"),
+    source="service",
+    min_approvals=2,
+    allow_self_approval=True,
+    unattended=False,
+    message="Is anybody deploying?",
+    direct_message=("U0ANA",),
+    mention=("S0SRE", "U0ANA"),
+)
+RESULT = Result(
+    verdict="failed",
+    effect="partial",
+    summary="3 of 5 ready when the time was up",
+    output="waiting …\n✓ 3/5",
+    output_cut=True,
+    output_redacted=True,
+    expectations=(Expectation(pattern="OK", found=False, allow_failure=True),),
+    undo_fill={"before": 3},
+    artifacts=(ArtifactRef(name="out.txt", media_type="text/plain", digest="ab" * 32, size=12),),
+    duration_s=1.25,
+)
+FACTS = Facts(
+    title="5xx on payment-api",
+    service="payments",
+    service_text="Payments API",
+    symptom="elevated 5xx",
+    environment="prod",
+    urgency="high",
+    priority="P1",
+    status="acknowledged",
+    assignees=("Ana", "Björn"),
+    url="https://acme.pagerduty.example/incidents/Q1",
+    metric_name="cpu",
+    value=93.5,
+    anomaly_score=0.93,
+    number=77,
+    from_text=True,
+    as_of=at(-1),
+    status_at=at(-2),
+)
+ORIGIN = Origin(key="pagerduty:Q1", source="pagerduty", url="https://acme.pagerduty.example/incidents/Q1")
+STEP = StepKey(phase="on_reject", index=2)
+
+OF_RUNS: tuple[Event, ...] = (
+    RunOpened(
+        at=NOON,
+        run_id=RUN,
+        incident_id=INCIDENT,
+        runbook={"name": "scale-out", "steps": [{"type": "kubernetes", "input": {"replicas": 5}}]},
+        params={"replicas": 5},
+        values={"incident": {"title": "5xx"}},
+        service="payments",
+        tenant="team-payments",
+        environment="prod",
+        requester=ANA,
+        dry_run=True,
+        catalog_digest="cd" * 32,
+        catalog_commit="0123abc",
+    ),
+    StepProposed(
+        at=at(1),
+        proposal_id=PROPOSAL,
+        step=STEP,
+        plan=PLAN,
+        digest=PLAN.digest,
+        asked=ASKED,
+        expires_at=at(11),
+        remind_at=at(6),
+        reason="replicas drifted",
+    ),
+    StepNotPlanned(at=at(2), step=STEP, message="the host is in no environment"),
+    ApprovalReminded(at=at(3), proposal_id=PROPOSAL),
+    StepApproved(at=at(4), proposal_id=PROPOSAL, digest=PLAN.digest, actor=ANA, permission=BY_GROUP),
+    ApprovalVoided(at=at(5), proposal_id=PROPOSAL, person="ana@acme.example", reason="no longer in @sre"),
+    StepRejected(at=at(6), proposal_id=PROPOSAL, actor=ANA, permission=BY_GROUP, reason="not now"),
+    StepSkipped(at=at(7), proposal_id=PROPOSAL, actor=ANA, permission=BY_GROUP, reason="done by hand"),
+    ParamsEdited(
+        at=at(8),
+        proposal_id=PROPOSAL,
+        actor=ANA,
+        permission=BY_GROUP,
+        before={"replicas": 5},
+        after={"replicas": 6},
+    ),
+    ProposalVoided(at=at(9), proposal_id=PROPOSAL, reason="drift", changes=("replicas: 3 → 4",)),
+    ProposalExpired(at=at(10), proposal_id=PROPOSAL),
+    RunQueued(at=at(11), waiting_for="host:web-1, held by run run-0", position=2),
+    RunAdmitted(at=at(12), targets=("cluster:prod-eu/payments",)),
+    StepStarted(at=at(13), proposal_id=PROPOSAL, step=STEP, plan=PLAN),
+    StepFinished(at=at(14), proposal_id=PROPOSAL, step=STEP, result=RESULT),
+    StepProbed(at=at(15), proposal_id=PROPOSAL, step=STEP, text="5 replicas wanted", state={"replicas": 5}),
+    UnknownSettled(
+        at=at(16),
+        proposal_id=PROPOSAL,
+        step=STEP,
+        choice="again",
+        actor=ANA,
+        permission=BY_GROUP,
+        reason="it never arrived",
+    ),
+    UndoRequested(at=at(17), reason="asked by hand", actor=ANA, permission=BY_GROUP),
+    UndoStarted(at=at(18), step=STEP, plan=PLAN),
+    UndoFinished(at=at(19), step=STEP, result=RESULT),
+    UndoBlocked(at=at(20), step=STEP, reason="replicas drifted"),
+    UndoSettled(
+        at=at(20.5), step=STEP, choice="again", actor=ANA, permission=BY_GROUP, reason="it is free now"
+    ),
+    CancelRequested(at=at(21), actor=ANA, permission=BY_GROUP, reason="wrong service"),
+    RunFinished(at=at(22), status="rollback_incomplete", reason="an undo was blocked", left=("scale",)),
+)
+OF_INCIDENTS: tuple[Event, ...] = (
+    IncidentOpened(
+        at=NOON,
+        incident_id=INCIDENT,
+        origin=ORIGIN,
+        facts=FACTS,
+        place=Place(channel="C0INC", thread_ts="1793697162.118259"),
+        last_times=(
+            LastTime(
+                run_id=RunId("run-0"),
+                runbook="scale-out",
+                status="succeeded",
+                at=at(-1440),
+                permalink="https://acme.slack.example/archives/C0INC/p1",
+                decided_by="Ana",
+            ),
+        ),
+        by=ANA,
+    ),
+    OriginLinked(at=at(1), origin=ORIGIN, place=Place(channel="C0INC", thread_ts="1793697163.000100")),
+    IncidentChanged(
+        at=at(2), kind="annotated", facts=FACTS, by="Björn", text="looking <!channel>", occurred_at=at(1.5)
+    ),
+    ThreadOpened(
+        at=at(3), channel="C0INC", ts="1793697162.118259", permalink="https://acme.slack.example/p1"
+    ),
+    RunbookSuggested(
+        at=at(4),
+        suggestion_id=PROPOSAL,
+        runbook={"name": "scale-out"},
+        params={"replicas": 5},
+        plan=PLAN,
+        digest=PLAN.digest,
+        asked=ASKED,
+        expires_at=at(14),
+        remind_at=at(9),
+        why=("symptom words matched: 5xx",),
+        others=(Candidate(runbook="restart", why=("service matched",), evaluable=False),),
+        requester=ANA,
+        reason="asked for again",
+        catalog_digest="cd" * 32,
+        catalog_commit="0123abc",
+        environment="prod",
+        step=1,
+    ),
+    NothingSuggested(at=at(5), reason="no runbook fits", others=(Candidate(runbook="restart", why=()),)),
+    SuggestionReminded(at=at(6), suggestion_id=PROPOSAL),
+    SuggestionWithdrawn(at=at(7), suggestion_id=PROPOSAL, reason="drifted", detail="replicas: 3 → 4"),
+    SuggestionTaken(at=at(8), suggestion_id=PROPOSAL, run_id=RUN),
+    RunStarted(at=at(9), run_id=RUN),
+)
+ALL_EVENTS = OF_RUNS + OF_INCIDENTS
+
+
+def reminded(number: int = 0) -> ApprovalReminded:
+    """A small event that tells itself apart."""
+    return ApprovalReminded(at=at(number), proposal_id=ProposalId(f"pro-{number}"))
+
+
+def incident_row(incident_id: str = "inc-1", *, minutes: float = 0, **fields: object) -> IncidentRow:
+    """An incident's row, opened so many minutes after noon."""
+    given: dict[str, object] = {
+        "service": "payments",
+        "environment": "prod",
+        "title": "5xx on payment-api",
+        "symptom": "elevated 5xx",
+        "status": "triggered",
+        "is_open": True,
+        "opened_at": at(minutes),
+        "updated_at": at(minutes),
+    }
+    return IncidentRow(incident_id=IncidentId(incident_id), **{**given, **fields})  # type: ignore[arg-type]
+
+
+def run_row(run_id: str = "run-1", *, minutes: float = 0, **fields: object) -> RunRow:
+    """A run's row, opened so many minutes after noon."""
+    given: dict[str, object] = {
+        "incident_id": INCIDENT,
+        "runbook": "scale-out",
+        "version": "ab" * 32,
+        "service": "payments",
+        "tenant": "team-payments",
+        "environment": "prod",
+        "status": "running",
+        "is_open": True,
+        "opened_at": at(minutes),
+        "updated_at": at(minutes),
+    }
+    return RunRow(run_id=RunId(run_id), **{**given, **fields})  # type: ignore[arg-type]
