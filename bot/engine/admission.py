@@ -1,0 +1,133 @@
+"""Slots and target locks: which approved run may go ahead, and what the others wait for.
+
+A run takes one slot of its tenant and the locks of its targets, all or none, when its first step has its quorum, and
+keeps them until it finishes. Taking all at once, in sorted order, by a run that holds nothing yet cannot deadlock;
+a target learnt later is only tried (`try_more`), and if somebody else has it a human is asked instead of waiting.
+First come, first served: a run that waits for the same tenant or target goes first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from bot.catalog.schema import Catalog
+from bot.journal.base import Hold, Journal
+from bot.runs.events import RunId
+from bot.runs.plan import Plan
+from bot.runs.state import Run
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wait:
+    """Not yet: for what, and at which place in the line (from 1)."""
+
+    waiting_for: str
+    position: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Wanted:
+    run_id: RunId
+    tenant: str
+    targets: frozenset[str]
+    for_slot: bool = False
+    """It waits for a slot; else for a target, which keeps nobody else of its tenant waiting."""
+
+
+@dataclass
+class Admission:
+    """Who holds what; one per process, over the journal's holds."""
+
+    journal: Journal
+    catalog: Callable[[], Catalog]
+    _line: list[_Wanted] = field(default_factory=list)
+    _freed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def enter(self, run: Run, targets: Sequence[str]) -> Wait | None:
+        """Take slot and locks, or say what is in the way; a run that waits keeps its place in the line."""
+        wanted = _Wanted(run_id=run.id, tenant=run.opened.tenant, targets=frozenset(targets))
+        ahead = self._ahead(wanted)
+        if ahead:
+            self._line_up(wanted)
+            return Wait(waiting_for=f"run {ahead[-1].run_id}, which is before it", position=len(ahead) + 1)
+        in_the_way = await self._take(wanted)
+        if in_the_way is None:
+            self._leave_line(run.id)
+            return None
+        self._line_up(replace(wanted, for_slot=in_the_way.name.startswith("slot:")))
+        return Wait(waiting_for=self._words(in_the_way, wanted), position=1)
+
+    async def try_more(self, run: Run, targets: Sequence[str]) -> Hold | None:
+        """Take further targets without waiting; the hold that is in the way, or None."""
+        return await self.journal.take_holds(run.id, sorted(targets))
+
+    async def leave(self, run_id: RunId) -> None:
+        """Give back everything and wake those who wait."""
+        await self.journal.release_holds(run_id)
+        self._leave_line(run_id)
+        freed, self._freed = self._freed, asyncio.Event()
+        freed.set()
+
+    def freed(self) -> asyncio.Event:
+        """Set once when something is given back."""
+        return self._freed
+
+    def line_up(self, waiting: Sequence[tuple[Run, Sequence[str]]]) -> None:
+        """After a restart: the line as the journal tells it, in the order given."""
+        self._line = [
+            _Wanted(run_id=run.id, tenant=run.opened.tenant, targets=frozenset(targets))
+            for run, targets in waiting
+        ]
+
+    async def drop_strays(self, open_runs: Sequence[RunId]) -> None:
+        """Release what finished runs still hold because a crash came between their end and the release."""
+        for run_id in {hold.run_id for hold in await self.journal.holds()} - set(open_runs):
+            await self.journal.release_holds(run_id)
+
+    def _ahead(self, wanted: _Wanted) -> list[_Wanted]:
+        ahead = []
+        for one in self._line:
+            if one.run_id == wanted.run_id:
+                break
+            if one.targets & wanted.targets or (one.for_slot and one.tenant == wanted.tenant):
+                ahead.append(one)
+        return ahead
+
+    def _line_up(self, wanted: _Wanted) -> None:
+        """At its place in the line, or at its end."""
+        ids = [one.run_id for one in self._line]
+        if wanted.run_id in ids:
+            self._line[ids.index(wanted.run_id)] = wanted
+        else:
+            self._line.append(wanted)
+
+    def _leave_line(self, run_id: RunId) -> None:
+        self._line = [one for one in self._line if one.run_id != run_id]
+
+    async def _take(self, wanted: _Wanted) -> Hold | None:
+        """None when everything was taken; else what is in the way (the last slot, or a target)."""
+        slots = [f"slot:{wanted.tenant}/{number + 1}" for number in range(self._limit())]
+        held = {hold.name: hold for hold in await self.journal.holds()}
+        if any(held[slot].run_id == wanted.run_id for slot in slots if slot in held):
+            return await self.journal.take_holds(wanted.run_id, sorted(wanted.targets))
+        free = [slot for slot in slots if slot not in held]
+        if not free:
+            return held[slots[-1]]
+        return await self.journal.take_holds(wanted.run_id, sorted([free[0], *wanted.targets]))
+
+    def _limit(self) -> int:
+        return max(1, self.catalog().limits.max_concurrent_runbooks)
+
+    def _words(self, hold: Hold, wanted: _Wanted) -> str:
+        if hold.name.startswith("slot:"):
+            return f"one of the {self._limit()} slots of {wanted.tenant or 'the team'}"
+        return f"{hold.name.partition(':')[2]}, held by run {hold.run_id}"
+
+
+def lockable(plan: Plan) -> tuple[str, ...]:
+    """The targets a plan must hold alone: everything it changes; a channel is nobody's alone."""
+    if not plan.changes:
+        return ()
+    return tuple(sorted(target.key for target in plan.targets if target.kind != "channel"))

@@ -1,0 +1,195 @@
+"""An incident's own needs: a suggestion when it opens, reminder and expiry of that suggestion, and its end elsewhere.
+
+`next_for` is pure; `Attendant` performs it. Suggestions hold nothing, so nothing here takes a slot or a lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import assert_never
+from uuid import uuid4
+
+from bot.catalog.params import parse_params
+from bot.catalog.schema import Catalog, Runbook
+from bot.engine.admission import Admission
+from bot.engine.clock import Clock
+from bot.engine.ledger import Change, Ledger
+from bot.engine.opening import opened
+from bot.engine.suggesting import Suggester
+from bot.intake.incident import (
+    Incident,
+    IncidentChanged,
+    IncidentOpened,
+    NothingSuggested,
+    RunbookSuggested,
+    RunStarted,
+    Suggestion,
+    SuggestionReminded,
+    SuggestionTaken,
+    SuggestionWithdrawn,
+)
+from bot.runs.events import Event, ProposalVoided, RunFinished, RunId
+from bot.runs.state import Run
+
+RESOLVED = "the incident was resolved elsewhere before anybody decided"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Note:
+    """Append these to the incident."""
+
+    events: tuple[Event, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CloseRun:
+    """Void a run's undecided proposal and end the run: its incident is over."""
+
+    run: Run
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suggest:
+    """Find and make a suggestion."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Idle:
+    """Nothing before this moment (None: nothing until something happens)."""
+
+    until: datetime | None = None
+
+
+IncidentEffect = Note | CloseRun | Suggest | Idle
+
+
+def next_for(incident: Incident, runs: Sequence[Run], now: datetime) -> IncidentEffect:
+    """The one thing an incident needs now."""
+    suggestion = incident.open_suggestion
+    if incident.is_resolved:
+        if suggestion is not None:
+            return Note(events=(_withdrawn(suggestion, now, RESOLVED),))
+        undecided = next((run for run in runs if is_undecided(run)), None)
+        return Idle() if undecided is None else CloseRun(run=undecided)
+    if suggestion is not None:
+        return _timer(suggestion, now)
+    if _wants_suggestion(incident, runs):
+        return Suggest()
+    return Idle()
+
+
+def is_undecided(run: Run) -> bool:
+    """Whether a run only waits for a first decision on its open proposal."""
+    proposal = run.open_proposal
+    return (
+        proposal is not None
+        and run.cancel is None
+        and not run.is_undoing
+        and not proposal.made.asked.unattended
+        and not proposal.approvals
+        and not proposal.skips
+    )
+
+
+def _withdrawn(suggestion: Suggestion, now: datetime, detail: str) -> SuggestionWithdrawn:
+    return SuggestionWithdrawn(
+        at=now, suggestion_id=suggestion.made.suggestion_id, reason="resolved", detail=detail
+    )
+
+
+def _timer(suggestion: Suggestion, now: datetime) -> IncidentEffect:
+    made = suggestion.made
+    if now >= made.expires_at:
+        return Note(events=(SuggestionWithdrawn(at=now, suggestion_id=made.suggestion_id, reason="expired"),))
+    if made.remind_at is not None and not suggestion.reminded:
+        if now >= made.remind_at:
+            return Note(events=(SuggestionReminded(at=now, suggestion_id=made.suggestion_id),))
+        return Idle(until=made.remind_at)
+    return Idle(until=made.expires_at)
+
+
+def _wants_suggestion(incident: Incident, runs: Sequence[Run]) -> bool:
+    """Since it opened or was reopened, nothing has been suggested, refused or started yet."""
+    if any(not run.is_finished for run in runs):
+        return False
+    for event in reversed(incident.events):
+        match event:
+            case RunbookSuggested() | NothingSuggested() | SuggestionTaken() | RunStarted():
+                return False
+            case IncidentChanged(kind="reopened") | IncidentOpened():
+                return True
+    return False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attendant:
+    """Performs what an incident needs. Raises `VersionConflict` when somebody else was first."""
+
+    ledger: Ledger
+    suggester: Suggester
+    admission: Admission
+    catalog: Callable[[], Catalog]
+    clock: Clock
+
+    async def perform(self, incident: Incident, effect: Note | CloseRun | Suggest) -> None:
+        """Carry one effect out."""
+        match effect:
+            case Note():
+                await self.ledger.append(Change(incident=incident, incident_events=effect.events))
+            case CloseRun():
+                await self._close(effect.run)
+            case Suggest():
+                await self._suggest(incident)
+            case _:
+                assert_never(effect)
+
+    async def _close(self, run: Run) -> None:
+        proposal = run.open_proposal
+        assert proposal is not None
+        now = self.clock.now()
+        left = tuple(state.step.name for state in run.with_effect)
+        await self.ledger.append(
+            Change(
+                run=run,
+                run_events=(
+                    ProposalVoided(at=now, proposal_id=proposal.id, reason=RESOLVED),
+                    RunFinished(at=now, status="cancelled", reason=RESOLVED, left=left),
+                ),
+            )
+        )
+        await self.admission.leave(run.id)
+
+    async def _suggest(self, incident: Incident) -> None:
+        event = await self.suggester.best(incident)
+        if isinstance(event, RunbookSuggested):
+            runbook = Runbook.model_validate(event.runbook)
+            if self._starts_itself(runbook, event.environment):
+                await self._auto_start(incident, runbook)
+                return
+        await self.ledger.append(Change(incident=incident, incident_events=(event,)))
+
+    def _starts_itself(self, runbook: Runbook, environment: str) -> bool:
+        """Only where the trigger says so and the environment allows it."""
+        place = self.catalog().environments.get(environment)
+        return runbook.trigger.auto_start and place is not None and place.auto_start
+
+    async def _auto_start(self, incident: Incident, runbook: Runbook) -> None:
+        now = self.clock.now()
+        run_opened = opened(
+            incident,
+            runbook,
+            run_id=RunId(uuid4().hex),
+            params=parse_params(runbook.params, {}),
+            catalog=self.catalog(),
+            now=now,
+            requester=None,
+        )
+        await self.ledger.append(
+            Change(
+                incident=incident,
+                incident_events=(RunStarted(at=now, run_id=run_opened.run_id),),
+                run_events=(run_opened,),
+            )
+        )

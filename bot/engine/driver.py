@@ -1,0 +1,363 @@
+"""One run, one step forward: performs exactly what `runs.decide.what_next` says and appends what happened.
+
+The order inside one step is the product's promise:
+
+    rules of today  →  slot and locks  →  state read again, same digest?  →  StepStarted committed  →  execute
+                                                                             →  StepFinished committed
+
+Races and where they end:
+- A decision lands while this prepares: the append of StepStarted names the version it was decided on, so one of the
+  two gets `VersionConflict`, and the caller looks again. Nothing was sent yet.
+- A cancel lands while a step runs: the driver watches the run, sets `progress.stop`, and the outcome is appended on
+  top of whatever the run has become; an outcome is a fact and never lost to a conflict.
+- The process dies between StepStarted and StepFinished: the next start sees it in the fold (`Recover`), and nothing is
+  sent again unless the step is declared idempotent.
+- The journal is away when an outcome is due: it is kept here and appended when the journal is back. If the process
+  dies first, the outcome is unknown, which is the truth.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, assert_never
+from uuid import uuid4
+
+import structlog
+
+from bot.actions.base import Action, PlanScope
+from bot.catalog.schema import Catalog, Expect
+from bot.engine.admission import Admission, lockable
+from bot.engine.clock import Clock
+from bot.engine.execution import Execution
+from bot.engine.ledger import Change, Ledger
+from bot.engine.making import Made, Maker, NotMade, parse_input
+from bot.engine.ports import Directory
+from bot.engine.proposing import changes_between, memberships_of, proposed
+from bot.errors import ActionError, JournalUnavailable, NotPermitted, Refused, VersionConflict
+from bot.runs.decide import (
+    AskApproval,
+    AskHuman,
+    Done,
+    NextEffect,
+    ReadState,
+    Record,
+    Recover,
+    RecoverUndo,
+    RunAction,
+    RunUndo,
+    Sleep,
+)
+from bot.runs.events import (
+    ApprovalVoided,
+    Event,
+    ProposalId,
+    ProposalVoided,
+    Result,
+    RunAdmitted,
+    RunFinished,
+    RunQueued,
+    StepFinished,
+    StepKey,
+    StepNotPlanned,
+    StepProbed,
+    StepStarted,
+    UndoBlocked,
+    UndoFinished,
+    UndoStarted,
+)
+from bot.runs.plan import Artifact, Plan, Undo
+from bot.runs.policy import Policy, standing
+from bot.runs.state import Proposal, Run, StepState
+
+log = structlog.get_logger()
+
+INTERRUPTED = "the bot was stopped while this ran, and its answer was lost"
+RETRY_JOURNAL_S = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Driver:
+    """Performs effects. Holds no run; everything it needs is read when it is needed."""
+
+    ledger: Ledger
+    maker: Maker
+    admission: Admission
+    execution: Execution
+    directory: Directory
+    catalog: Callable[[], Catalog]
+    action: Callable[[str], Action]
+    clock: Clock
+
+    async def perform(self, run: Run, effect: NextEffect) -> asyncio.Event | None:
+        """Carry one effect out. None: look again at once; an event: nothing to do until it is set (or the run changes).
+
+        Raises `VersionConflict` when somebody else was first: read the run again and ask `what_next` anew.
+        """
+        match effect:
+            case Record():
+                await self._append(run, *effect.events)
+                if any(isinstance(event, RunFinished) for event in effect.events):
+                    await self.admission.leave(run.id)
+            case AskApproval():
+                await self._propose(run, effect.step, effect.reason)
+            case RunAction():
+                return await self._run_action(run, effect.step, effect.proposal_id)
+            case Recover():
+                await self._recover(run, effect.step, effect.proposal_id)
+            case ReadState():
+                await self._read_state(run, effect.step, effect.proposal_id)
+            case RunUndo():
+                return await self._run_undo(run, effect.step)
+            case RecoverUndo():
+                await self._append(
+                    run, UndoFinished(at=self.clock.now(), step=effect.step, result=_lost(INTERRUPTED))
+                )
+            case AskHuman() | Sleep() | Done():
+                raise AssertionError(f"{type(effect).__name__} is for the worker, not for the driver")
+            case _:
+                assert_never(effect)
+        return None
+
+    async def _append(self, run: Run, *events: Event, artifacts: Sequence[Artifact] = ()) -> Run:
+        _, after = await self.ledger.append(
+            Change(run=run, run_events=tuple(events), artifacts=tuple(artifacts))
+        )
+        assert after is not None
+        return after
+
+    # ------------------------------------------------------------ proposing
+
+    async def _propose(self, run: Run, key: StepKey, reason: str, *, ask: bool = False) -> None:
+        """Append a proposal, or that there can be none. `ask`: a human is asked even where a tag would not."""
+        try:
+            made = await self.maker.make(run, key)
+        except NotMade as problem:
+            message = f"{problem.message} ({problem.hint})" if problem.hint else problem.message
+            await self._append(run, StepNotPlanned(at=self.clock.now(), step=key, message=message))
+            return
+        event = await self._proposal(run, key, made, reason, ask=ask)
+        await self._append(run, event)
+
+    async def _proposal(self, run: Run, key: StepKey, made: Made, reason: str, *, ask: bool) -> Event:
+        return await proposed(
+            made,
+            key=key,
+            step=run.steps[key].step,
+            proposal_id=ProposalId(uuid4().hex),
+            reason=reason,
+            unattended=made.is_unattended and not ask,
+            directory=self.directory,
+            now=self.clock.now(),
+        )
+
+    # ------------------------------------------------------------ executing
+
+    async def _run_action(self, run: Run, key: StepKey, proposal_id: ProposalId) -> asyncio.Event | None:
+        state = run.steps[key]
+        proposal = state.proposal
+        assert proposal is not None
+        assert proposal.id == proposal_id
+        if not await self._still_allowed(run, state, proposal):
+            return None
+        freed = self.admission.freed()
+        admitted = await self._admit(run, lockable(proposal.made.plan))
+        if admitted is None:
+            return freed
+        run = admitted
+        try:
+            made = await self.maker.make(run, key)
+        except NotMade as problem:
+            await self._void(run, proposal, f"it can no longer be proposed: {problem.message}")
+            return None
+        if made.plan.digest != proposal.made.digest and not run.opened.dry_run:
+            await self._drifted(run, key, proposal, made)
+            return None
+        in_the_way = await self.admission.try_more(run, lockable(made.plan))
+        if in_the_way is not None:
+            reason = f"{in_the_way.name.partition(':')[2]} is held by run {in_the_way.run_id} now"
+            await self._void(run, proposal, reason)
+            await self._propose(await self.ledger.run(run.id), key, reason, ask=True)
+            return None
+        await self._execute(run, state, proposal, made.plan)
+        return None
+
+    async def _still_allowed(self, run: Run, state: StepState, proposal: Proposal) -> bool:
+        """Hold the approvals against the rules of this moment; what no longer counts is voided, and said."""
+        asked = proposal.made.asked
+        if proposal.started is not None:
+            return True
+        try:
+            policy = self.maker.policy(run, state.key)
+        except NotPermitted as refusal:
+            await self._void(run, proposal, refusal.message)
+            return False
+        if asked.unattended:
+            if policy.asks and not run.opened.dry_run:
+                await self._void(run, proposal, "the rules of today ask for a decision here")
+                return False
+            return True
+        policy = _as_asked(policy, proposal)
+        if policy.min_approvals > asked.min_approvals:
+            await self._void(run, proposal, f"the rules of today ask for {policy.min_approvals} approvals")
+            return False
+        fallen = standing(
+            policy,
+            proposal.approvals,
+            await memberships_of(policy.approvers, self.directory),
+            requester=run.requester,
+            now=self.clock.now(),
+        )
+        if fallen:
+            events = [
+                ApprovalVoided(
+                    at=self.clock.now(),
+                    proposal_id=proposal.id,
+                    person=one.actor.person,
+                    reason=reason,
+                )
+                for one, reason in fallen
+            ]
+            await self._append(run, *events)
+        return not fallen
+
+    async def _void(self, run: Run, proposal: Proposal, reason: str, changes: Sequence[str] = ()) -> None:
+        await self._append(
+            run,
+            ProposalVoided(
+                at=self.clock.now(), proposal_id=proposal.id, reason=reason, changes=tuple(changes)
+            ),
+        )
+
+    async def _admit(self, run: Run, targets: Sequence[str]) -> Run | None:
+        """The run with its slot and locks, or None while it waits; the place in the line is journaled."""
+        if run.admitted is not None or run.opened.dry_run:
+            return run
+        wait = await self.admission.enter(run, targets)
+        if wait is None:
+            return await self._append(run, RunAdmitted(at=self.clock.now(), targets=tuple(targets)))
+        said = run.queued
+        if said is None or (said.waiting_for, said.position) != (wait.waiting_for, wait.position):
+            event = RunQueued(at=self.clock.now(), waiting_for=wait.waiting_for, position=wait.position)
+            await self._append(run, event)
+        return None
+
+    async def _drifted(self, run: Run, key: StepKey, proposal: Proposal, made: Made) -> None:
+        """What was approved is not what would run: the approvals are void, and a new proposal says what changed."""
+        changes = changes_between(proposal.made.plan, made.plan)
+        reason = "the state changed since this was proposed"
+        now = self.clock.now()
+        void = ProposalVoided(at=now, proposal_id=proposal.id, reason=reason, changes=changes)
+        text = f"{reason}: {'; '.join(changes)}" if changes else reason
+        fresh = await self._proposal(run, key, made, text, ask=True)
+        await self._append(run, void, fresh)
+
+    async def _execute(self, run: Run, state: StepState, proposal: Proposal, plan: Plan) -> None:
+        started = StepStarted(at=self.clock.now(), proposal_id=proposal.id, step=state.key, plan=plan)
+        run = await self._append(run, started)
+        result, artifacts = await self.execution.run(
+            run, plan, expect=state.step.expect, name=state.step.name, dry_run=run.opened.dry_run
+        )
+        await self._append_fact(
+            run,
+            StepFinished(at=self.clock.now(), proposal_id=proposal.id, step=state.key, result=result),
+            artifacts,
+        )
+
+    async def _append_fact(self, run: Run, event: Event, artifacts: Sequence[Artifact] = ()) -> None:
+        """Append what happened, on top of whatever the run has become, however long it takes."""
+        while True:
+            try:
+                await self._append(run, event, artifacts=artifacts)
+            except VersionConflict:
+                run = await self.ledger.run(run.id)
+            except JournalUnavailable as problem:
+                log.error("outcome-not-recorded-yet", run=run.id, reason=problem.message)
+                await asyncio.sleep(RETRY_JOURNAL_S)
+            else:
+                return
+
+    # ------------------------------------------------------------ unknown outcomes
+
+    async def _recover(self, run: Run, key: StepKey, proposal_id: ProposalId) -> None:
+        event = StepFinished(
+            at=self.clock.now(), proposal_id=proposal_id, step=key, result=_lost(INTERRUPTED)
+        )
+        await self._append(run, event)
+
+    async def _read_state(self, run: Run, key: StepKey, proposal_id: ProposalId) -> None:
+        proposal = run.steps[key].proposal
+        assert proposal is not None
+        assert proposal.started is not None
+        plan = proposal.started.plan
+        text, state = await self.execution.probe(plan)
+        await self._append(
+            run,
+            StepProbed(at=self.clock.now(), proposal_id=proposal_id, step=key, text=text, state=dict(state)),
+        )
+
+    # ------------------------------------------------------------ walking back
+
+    async def _run_undo(self, run: Run, key: StepKey) -> asyncio.Event | None:
+        state = run.steps[key]
+        undo = state.undo or Undo(text="nothing was captured before it ran")
+        if undo.kind != "step":
+            words = undo.text if undo.kind == "none" else f"by hand: {undo.text}"
+            await self._append(run, UndoBlocked(at=self.clock.now(), step=key, reason=words))
+            return None
+        try:
+            plan = await self._undo_plan(run, undo)
+        except (Refused, ActionError) as problem:
+            await self._append(run, UndoBlocked(at=self.clock.now(), step=key, reason=problem.message))
+            return None
+        freed = self.admission.freed()
+        admitted = await self._admit(run, lockable(plan))
+        if admitted is None:
+            return freed
+        run = await self._append(admitted, UndoStarted(at=self.clock.now(), step=key, plan=plan))
+        expect = tuple(Expect.model_validate(one) for one in undo.expect)
+        result, artifacts = await self.execution.run(
+            run, plan, expect=expect, name=f"undo-{state.step.name}", dry_run=False
+        )
+        await self._append_fact(run, UndoFinished(at=self.clock.now(), step=key, result=result), artifacts)
+        return None
+
+    async def _undo_plan(self, run: Run, undo: Undo) -> Plan:
+        """The frozen inverse against the state of now; `Refused` when it would do something else than was shown."""
+        catalog = self.catalog()
+        action = self.action(undo.type)
+        scope = PlanScope(
+            catalog=catalog,
+            service=catalog.services.get(run.opened.service),
+            timeout_s=undo.timeout_s,
+        )
+        plan = await action.plan(parse_input(action, undo.input, step_name="undo"), scope)
+        if plan.targets != undo.targets or plan.will_run != undo.will_run:
+            raise Refused(
+                f"the undo would now run {' '.join(plan.will_run)!r} instead of what was approved with the step"
+            )
+        drift = _drift(undo.guarded, plan.guarded)
+        if drift:
+            raise Refused(f"the state is not what the step left behind: {drift}")
+        return replace(plan, undo=Undo(text="an undo is not undone by the bot"))
+
+
+def _drift(expected: Mapping[str, Any], found: Mapping[str, Any]) -> str:
+    changes = [
+        f"{name} is {found.get(name)!r}, expected {value!r}"
+        for name, value in expected.items()
+        if found.get(name) != value
+    ]
+    return "; ".join(changes)
+
+
+def _as_asked(policy: Policy, proposal: Proposal) -> Policy:
+    """For a step that is tagged unattended but was put to people all the same, those asked then are the approvers."""
+    if policy.approvers:
+        return policy
+    return replace(policy, approvers=proposal.made.asked.approvers)
+
+
+def _lost(summary: str) -> Result:
+    return Result(verdict="unknown", effect="unknown", summary=summary)

@@ -1,0 +1,181 @@
+"""A step made concrete: rendered with the values of this moment, planned by its type, held against today's rules.
+
+`Maker.make` is what stands behind every proposal and is called again right before executing; the same state and the
+same rules give the same digest. It reads, and it never writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from bot.actions.base import Action, PlanScope
+from bot.catalog.params import parse_params
+from bot.catalog.schema import Catalog, Param, Rollback, Service, Step
+from bot.catalog.templating import Unrenderable, render, render_tree
+from bot.errors import ActionError, BadInput, BotError, Refused
+from bot.runs.events import StepKey
+from bot.runs.plan import JsonObject, Plan, Undo
+from bot.runs.policy import Policy, check_place, has_scopes, is_unattended, policy_of
+from bot.runs.state import Run
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """A step ready to be proposed or executed."""
+
+    plan: Plan
+    policy: Policy
+    environment: str
+    is_unattended: bool
+
+
+class NotMade(BotError):
+    """A step that cannot be made concrete, with the reason; nothing ran."""
+
+    code = "not-made"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Maker:
+    """Turns steps into plans. Holds no state."""
+
+    catalog: Callable[[], Catalog]
+    action: Callable[[str], Action]
+    """The action of a type; raises `Refused` for a type there is not."""
+
+    async def make(self, run: Run, key: StepKey) -> Made:
+        """The step as it would run now; raises `NotMade` with a sentence for people."""
+        catalog = self.catalog()
+        service = catalog.services.get(run.opened.service)
+        step = run.steps[key].step
+        try:
+            plan = await self._plan(run, step, catalog=catalog, service=service)
+            environment = check_place(catalog, run.runbook, step, plan, environment=run.environment)
+            policy = self.policy(run, key, environment=environment)
+        except (Refused, ActionError) as problem:
+            raise NotMade(problem.message, hint=problem.hint) from problem
+        unattended = is_unattended(
+            policy, plan, dry_run=run.opened.dry_run, scoped=has_scopes(run.runbook, step)
+        )
+        if not unattended and not policy.approvers:
+            raise NotMade(
+                f"step {step.name} asks for approval, but the catalog names nobody who may give it",
+                hint="add `approvers` to the step, action, runbook, service or environment",
+            )
+        plan = replace(plan, risk=policy.risk or plan.risk)
+        return Made(plan=plan, policy=policy, environment=environment, is_unattended=unattended)
+
+    def policy(self, run: Run, key: StepKey, *, environment: str = "") -> Policy:
+        """Today's rules for a step; raises `NotPermitted` where the catalog no longer knows it."""
+        catalog = self.catalog()
+        return policy_of(
+            catalog,
+            run.runbook,
+            run.steps[key].step,
+            service=catalog.services.get(run.opened.service),
+            environment=environment or run.environment,
+        )
+
+    async def _plan(self, run: Run, step: Step, *, catalog: Catalog, service: Service | None) -> Plan:
+        values = run_values(run)
+        scope = PlanScope(
+            catalog=catalog,
+            service=service,
+            timeout_s=step.timeout_s,
+            risk=step.rules.risk or step.action_rules.risk,
+            channel=str(run.opened.values.get("place", {}).get("channel", "")),
+            thread_ts=str(run.opened.values.get("place", {}).get("thread_ts", "")),
+        )
+        values, params = _own_scope(step, values, run.runbook.params)
+        plan = await self._concrete(step, values, params, scope)
+        if step.rollback is not None:
+            return replace(plan, undo=await self._declared(step.rollback, values, params, scope))
+        return replace(plan, undo=_natural(step, plan))
+
+    async def _concrete(
+        self, step: Step, values: JsonObject, params: Sequence[Param], scope: PlanScope
+    ) -> Plan:
+        action = self.action(step.type)
+        dashes = [f"params.{param.name}" for param in params if param.allow_leading_dash]
+        rendered = render(step.input, action.Input, values, dash_allowed=dashes)
+        return await action.plan(parse_input(action, rendered, step_name=step.name), scope)
+
+    async def _declared(
+        self, rollback: Rollback, values: JsonObject, params: Sequence[Param], scope: PlanScope
+    ) -> Undo:
+        if rollback.step is None:
+            return Undo(kind="manual", text=rollback.manual)
+        values, params = _own_scope(rollback.step, values, params)
+        scope = replace(scope, timeout_s=rollback.step.timeout_s)
+        inverse = await self._concrete(rollback.step, values, params, scope)
+        return Undo(
+            kind="step",
+            text=inverse.text,
+            type=inverse.type,
+            input=inverse.input,
+            targets=inverse.targets,
+            will_run=inverse.will_run,
+            expect=tuple(one.model_dump(mode="json") for one in rollback.step.expect),
+            timeout_s=inverse.timeout_s,
+        )
+
+
+def _own_scope(step: Step, values: JsonObject, params: Sequence[Param]) -> tuple[JsonObject, Sequence[Param]]:
+    """What `params.*` means inside a step: an action sees only its own, filled from the step's `with`."""
+    if step.action is None:
+        return values, params
+    given = render_tree(step.arguments, values)
+    return {**values, "params": parse_params(step.params, given)}, step.params
+
+
+def _natural(step: Step, plan: Plan) -> Undo:
+    """The undo of a step that declares none: its type's own, or words that say there is none."""
+    if plan.undo.kind != "none":
+        return plan.undo
+    if not plan.changes:
+        return Undo(text=plan.undo.text or "nothing to undo: this step changes nothing")
+    if step.irreversible:
+        return Undo(text="cannot be undone: the catalog says so (irreversible)")
+    return Undo(text=plan.undo.text or "no undo is declared for this step")
+
+
+def parse_input(action: Action, given: Mapping[str, Any], *, step_name: str) -> BaseModel:
+    """A type's input from rendered values; `BadInput` names each field that does not fit, never its value."""
+    try:
+        return action.Input.model_validate(given)
+    except ValidationError as problem:
+        fields = "; ".join(
+            f"{'.'.join(str(part) for part in error['loc']) or step_name}: {error['msg']}"
+            for error in problem.errors(include_input=False, include_url=False)
+        )
+        raise BadInput(f"step {step_name} does not fit its type {action.type}: {fields}") from problem
+
+
+def run_values(run: Run) -> JsonObject:
+    """What templates of this run may look up: incident, service, run, params, and outputs of earlier steps."""
+    return {
+        **{name: run.opened.values.get(name, {}) for name in ("incident", "service")},
+        "run": {"id": run.id, "runbook": run.runbook.name, "environment": run.environment},
+        "params": run.params,
+        "steps": {
+            state.step.name: {"output": _output(run, state.key), "status": state.status}
+            for state in run.steps.values()
+            if state.proposal is not None and state.proposal.result is not None
+        },
+    }
+
+
+def _output(run: Run, key: StepKey) -> str | Unrenderable:
+    proposal = run.steps[key].proposal
+    assert proposal is not None
+    assert proposal.result is not None
+    result = proposal.result
+    if result.output_redacted:
+        return Unrenderable("something secret was removed from that output")
+    if result.output_cut:
+        return Unrenderable("only a part of that output was kept")
+    return result.output.rstrip("\n")

@@ -1,0 +1,289 @@
+"""All that a door may ask of the engine; each answers with what became of it or raises `Refused` with the reason.
+
+A click carries ids and a digest (`ClickRef`) and nothing else. Here the run or suggestion is read again, today's
+rules are resolved, the members of user groups are read (five minutes at most), `runs.decide` decides, and the events
+are appended on the version that was decided on. Two clicks at the same moment race at the append: one wins, the other
+reads again and is told what happened. Nothing is executed here; the worker sees the new events and goes on.
+
+The first authorised click on a suggestion opens its run with that decision in it, in one append over both streams.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+from uuid import uuid4
+
+from bot.catalog.params import ParamValue, parse_params
+from bot.catalog.schema import Catalog, Param, Runbook
+from bot.engine.clock import Clock
+from bot.engine.execution import Execution
+from bot.engine.ledger import Change, Ledger
+from bot.engine.making import Maker
+from bot.engine.opening import from_suggestion, opened
+from bot.engine.ports import ClickRef, Directory
+from bot.engine.proposing import memberships_of
+from bot.engine.starting import Start, Starting, again
+from bot.engine.suggesting import runbook_named, starters_of
+from bot.errors import AlreadyDecided, BadInput, Expired, NotFound, Stale
+from bot.intake.incident import (
+    Incident,
+    Suggestion,
+    SuggestionTaken,
+)
+from bot.journal.base import HistoryQuery, RunRow
+from bot.runs.decide import (
+    Approve,
+    Cancel,
+    Edit,
+    Ground,
+    Intent,
+    Reject,
+    RequestUndo,
+    Settle,
+    SettleUndo,
+    Skip,
+    decide,
+)
+from bot.runs.events import Asked, Choice, IncidentId, RunId, RunOpened, StepKey
+from bot.runs.policy import Caller, Policy, permit
+from bot.runs.state import Run, fold
+
+
+@dataclass(frozen=True, kw_only=True)
+class EditForm:
+    """What an edit may change, with the values of now."""
+
+    runbook: str
+    step: str
+    params: tuple[Param, ...]
+    values: Mapping[str, ParamValue]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operations:
+    """What people and programs may ask for. Holds no state."""
+
+    ledger: Ledger
+    maker: Maker
+    starting: Starting
+    execution: Execution
+    directory: Directory
+    catalog: Callable[[], Catalog]
+    clock: Clock
+
+    # ------------------------------------------------------------ decisions
+
+    async def approve(self, ref: ClickRef, caller: Caller) -> None:
+        """Agree to exactly the digest that was shown."""
+        await self._decide(ref, caller, Approve(proposal_id=ref.proposal_id, digest=ref.digest))
+
+    async def reject(self, ref: ClickRef, caller: Caller, *, reason: str) -> None:
+        """Say no; the run halts at that step."""
+        await self._decide(ref, caller, Reject(proposal_id=ref.proposal_id, reason=reason))
+
+    async def skip(self, ref: ClickRef, caller: Caller, *, reason: str = "") -> None:
+        """Go on without this step."""
+        await self._decide(ref, caller, Skip(proposal_id=ref.proposal_id, reason=reason))
+
+    async def settle(self, ref: ClickRef, caller: Caller, *, choice: Choice, reason: str = "") -> None:
+        """Say how to go on from an unknown outcome."""
+        await self._decide(ref, caller, Settle(proposal_id=ref.proposal_id, choice=choice, reason=reason))
+
+    async def edit_form(self, ref: ClickRef, caller: Caller) -> EditForm:
+        """What an edit of this proposal may change; refused where there is nothing, or for a stranger."""
+        run = await self._run_behind(ref)
+        found = run.proposal(ref.proposal_id)
+        if found is None:
+            raise NotFound("this button belongs to no step that is still there")
+        if not run.runbook.params:
+            raise BadInput("this runbook has no parameters to edit")
+        state, _ = found
+        ground = await self._ground(run, state.key, caller)
+        permit(
+            (*ground.policy.approvers, *ground.starters),
+            caller,
+            ground.memberships,
+            now=ground.now,
+            to="edit this step",
+        )
+        return EditForm(
+            runbook=run.runbook.name, step=state.step.name, params=run.runbook.params, values=run.params
+        )
+
+    async def edit(self, ref: ClickRef, caller: Caller, *, given: Mapping[str, ParamValue | None]) -> None:
+        """Change parameters; a fresh proposal follows and the editor is its requester."""
+        run = await self._run_behind(ref)
+        params = parse_params(run.runbook.params, {**run.params, **given})
+        await self._decide(ref, caller, Edit(proposal_id=ref.proposal_id, params=params))
+
+    async def undo(self, run_id: RunId, caller: Caller, *, reason: str = "") -> None:
+        """Walk back a finished run, in reverse order."""
+        await self._on_run(run_id, caller, RequestUndo(reason=reason))
+
+    async def settle_undo(
+        self, run_id: RunId, step: StepKey, caller: Caller, *, choice: Literal["done", "again", "stop"]
+    ) -> None:
+        """Say how to go on from an undo that was blocked, failed or is unknown."""
+        await self._on_run(run_id, caller, SettleUndo(step=step, choice=choice), key=step)
+
+    async def cancel(self, run_id: RunId, caller: Caller, *, reason: str = "") -> None:
+        """Stop a run where it can be stopped."""
+        await self._on_run(run_id, caller, Cancel(reason=reason))
+        self.execution.stop(run_id)
+
+    # ------------------------------------------------------------ starting
+
+    async def choose(self, incident_id: IncidentId, runbook: str, caller: Caller) -> None:
+        """Suggest another runbook on an incident; whoever chose it is its requester."""
+        await again(lambda: self.starting.choose(incident_id, runbook, caller))
+
+    def start_form(self, runbook: str) -> tuple[Param, ...]:
+        """The parameters a start must or may be given; `BadInput` names the nearest runbook."""
+        return runbook_named(self.catalog(), runbook).params
+
+    async def start(self, runbook: str, caller: Caller, start: Start) -> RunId:
+        """Open a run by hand; its first step is proposed like any other."""
+        return await again(lambda: self.starting.start(runbook, caller, start))
+
+    # ------------------------------------------------------------ reading
+
+    def runbooks(self) -> tuple[Runbook, ...]:
+        """Every runbook, by name."""
+        return tuple(sorted(self.catalog().runbooks.values(), key=lambda one: one.name))
+
+    async def status(self) -> tuple[RunRow, ...]:
+        """The runs that are not over, newest first."""
+        return await self.ledger.journal.runs(HistoryQuery(open_only=True))
+
+    async def incident(self, incident_id: IncidentId) -> Incident:
+        """One incident; `NotFound` where there is none."""
+        return await self.ledger.incident(incident_id)
+
+    async def run(self, run_id: RunId) -> Run:
+        """One run; `NotFound` where there is none."""
+        return await self.ledger.run(run_id)
+
+    async def runs_of(self, incident: Incident) -> tuple[Run, ...]:
+        """The runs of an incident, oldest first."""
+        return await self.ledger.runs_of(incident)
+
+    # ------------------------------------------------------------ inside
+
+    async def _decide(self, ref: ClickRef, caller: Caller, intent: Intent) -> None:
+        async def once() -> None:
+            incident = await self.ledger.incident(ref.incident_id)
+            suggestion = incident.suggestion(ref.proposal_id)
+            run_id = suggestion.run_id if suggestion is not None else ref.run_id
+            if run_id is not None:
+                run = await self.ledger.run(run_id)
+                await self._append(run, intent, await self._ground_for(run, ref, caller))
+                return
+            if suggestion is None:
+                raise NotFound("this button belongs to nothing that is still there")
+            await self._open_from(incident, suggestion, ref, caller, intent)
+
+        await again(once)
+
+    async def _open_from(
+        self, incident: Incident, suggestion: Suggestion, ref: ClickRef, caller: Caller, intent: Intent
+    ) -> None:
+        """The first authorised click: run, proposal, decision and the end of the suggestion, or nothing at all."""
+        _refuse_withdrawn(suggestion)
+        run_opened = self._opened_from(incident, suggestion)
+        first = from_suggestion(suggestion.made, run_opened)
+        draft = fold(first)
+        decided = decide(draft, intent, await self._ground_for(draft, ref, caller))
+        now = self.clock.now()
+        taken = SuggestionTaken(at=now, suggestion_id=suggestion.made.suggestion_id, run_id=run_opened.run_id)
+        await self.ledger.append(
+            Change(incident=incident, incident_events=(taken,), run_events=(*first, *decided))
+        )
+
+    def _opened_from(self, incident: Incident, suggestion: Suggestion) -> RunOpened:
+        made = suggestion.made
+        run_opened = opened(
+            incident,
+            Runbook.model_validate(made.runbook),
+            run_id=RunId(uuid4().hex),
+            params=made.params,
+            catalog=self.catalog(),
+            now=self.clock.now(),
+            requester=made.requester,
+        )
+        return replace(
+            run_opened, catalog_digest=made.catalog_digest, catalog_commit=made.catalog_commit, environment=""
+        )
+
+    async def _run_behind(self, ref: ClickRef) -> Run:
+        """The run of a click, or the one its suggestion would open."""
+        incident = await self.ledger.incident(ref.incident_id)
+        suggestion = incident.suggestion(ref.proposal_id)
+        run_id = suggestion.run_id if suggestion is not None else ref.run_id
+        if run_id is not None:
+            return await self.ledger.run(run_id)
+        if suggestion is None:
+            raise NotFound("this button belongs to nothing that is still there")
+        _refuse_withdrawn(suggestion)
+        return fold(from_suggestion(suggestion.made, self._opened_from(incident, suggestion)))
+
+    async def _ground_for(self, run: Run, ref: ClickRef, caller: Caller) -> Ground:
+        found = run.proposal(ref.proposal_id)
+        if found is None:
+            raise NotFound("this button belongs to no step of this run", hint="look at the newest message")
+        return await self._ground(run, found[0].key, caller)
+
+    async def _ground(self, run: Run, key: StepKey, caller: Caller) -> Ground:
+        """Today's rules for a step, with the members of every group they name."""
+        policy = self.maker.policy(run, key)
+        proposal = run.steps[key].proposal
+        if not policy.approvers and proposal is not None:
+            policy = _as_asked(policy, proposal.made.asked)
+        starters = starters_of(self.catalog(), run.opened.service, run.environment)
+        if not policy.approvers:
+            policy = replace(policy, approvers=starters)
+        memberships = await memberships_of((*policy.approvers, *starters), self.directory)
+        return Ground(
+            caller=caller,
+            policy=policy,
+            now=self.clock.now(),
+            memberships=memberships,
+            starters=starters,
+        )
+
+    async def _on_run(
+        self, run_id: RunId, caller: Caller, intent: Intent, key: StepKey | None = None
+    ) -> None:
+        async def once() -> None:
+            run = await self.ledger.run(run_id)
+            at = key or (run.with_effect[0].key if run.with_effect else None)
+            at = at or (run.current.key if run.current else StepKey())
+            if at not in run.steps:
+                raise NotFound("this run has no such step")
+            await self._append(run, intent, await self._ground(run, at, caller))
+
+        await again(once)
+
+    async def _append(self, run: Run, intent: Intent, ground: Ground) -> None:
+        await self.ledger.append(Change(run=run, run_events=decide(run, intent, ground)))
+
+
+def _refuse_withdrawn(suggestion: Suggestion) -> None:
+    withdrawn = suggestion.withdrawn
+    if withdrawn is None:
+        return
+    match withdrawn.reason:
+        case "expired":
+            raise Expired("the time to decide has passed, so nothing was done", hint="choose a runbook again")
+        case "resolved":
+            raise AlreadyDecided("the incident was resolved, so this suggestion is off")
+        case "replaced" | "drifted":
+            raise Stale(
+                f"this suggestion is off: {withdrawn.detail or withdrawn.reason}",
+                hint="look at the newest message in the thread",
+            )
+
+
+def _as_asked(policy: Policy, asked: Asked) -> Policy:
+    return replace(policy, approvers=asked.approvers, source=asked.source)

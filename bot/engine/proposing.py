@@ -1,0 +1,91 @@
+"""How a concrete step is put before people: who is asked, until when, and what changed since the last time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from bot.catalog.schema import Step
+from bot.engine.making import Made
+from bot.engine.ports import Directory
+from bot.runs.events import Asked, ProposalId, StepKey, StepProposed
+from bot.runs.plan import Plan
+from bot.runs.policy import Membership, is_user_group
+
+
+async def proposed(
+    made: Made,
+    *,
+    key: StepKey,
+    step: Step,
+    proposal_id: ProposalId,
+    reason: str,
+    unattended: bool,
+    directory: Directory,
+    now: datetime,
+    approvers: Sequence[str] = (),
+) -> StepProposed:
+    """The proposal of a concrete step. `approvers` replaces those of the rules, for a step that would ask nobody."""
+    asked = made.policy.asked(unattended=unattended)
+    if approvers and not asked.approvers:
+        asked = replace(asked, approvers=tuple(approvers), source="starters")
+    if not unattended:
+        asked = replace(asked, mention=await _mentions(asked, directory))
+    timeout = timedelta(seconds=step.approval_timeout_s)
+    return StepProposed(
+        at=now,
+        proposal_id=proposal_id,
+        step=key,
+        plan=made.plan,
+        digest=made.plan.digest,
+        asked=asked,
+        expires_at=now + timeout,
+        remind_at=None if unattended else now + timeout / 2,
+        reason=reason,
+    )
+
+
+async def _mentions(asked: Asked, directory: Directory) -> tuple[str, ...]:
+    """Slack ids to mention: ids as they are, emails looked up; one Slack does not know is left to the words."""
+
+    async def one(entry: str) -> str:
+        return await directory.user_id_of(entry) if "@" in entry else entry
+
+    found = await asyncio.gather(*(one(entry) for entry in asked.approvers))
+    return tuple(dict.fromkeys(name for name in found if name))
+
+
+async def memberships_of(entries: Sequence[str], directory: Directory) -> Mapping[str, Membership]:
+    """The members of every user group among the entries, each with when it was read or why it could not be."""
+    groups = [entry for entry in entries if is_user_group(entry)]
+    read = await asyncio.gather(*(directory.membership(group) for group in groups))
+    return dict(zip(groups, read, strict=True))
+
+
+def changes_between(before: Plan, after: Plan) -> tuple[str, ...]:
+    """What makes two plans of one step differ, in words: `replicas: 3 → 4`."""
+    changes: list[str] = []
+    changes += _differences(before.guarded, after.guarded)
+    changes += _differences(before.input, after.input)
+    if before.targets != after.targets:
+        changes.append(f"targets: {_targets(before)} → {_targets(after)}")
+    if (before.undo.input, before.undo.text) != (after.undo.input, after.undo.text):
+        changes.append(f"undo: {before.undo.text or 'none'} → {after.undo.text or 'none'}")
+    if before.timeout_s != after.timeout_s:
+        changes.append(f"time limit: {before.timeout_s:g} s → {after.timeout_s:g} s")
+    return tuple(dict.fromkeys(changes))
+
+
+def _targets(plan: Plan) -> str:
+    return ", ".join(f"{target.key} ({target.environment or 'no environment'})" for target in plan.targets)
+
+
+def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    return [
+        f"{name}: {before.get(name, 'not there')} → {after.get(name, 'not there')}"
+        for name in sorted({*before, *after})
+        if before.get(name) != after.get(name)
+    ]

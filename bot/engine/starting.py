@@ -1,0 +1,201 @@
+"""Starts by hand: another runbook from the menu, `/runbook start`, the message shortcut, the API.
+
+A start opens an incident of its own (source `manual`) unless it is made in the thread of one. Whoever starts is the
+requester; starting approves nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+from uuid import uuid4
+
+from bot.catalog.params import ParamValue, parse_params
+from bot.catalog.schema import Catalog, Runbook
+from bot.engine.clock import Clock
+from bot.engine.ledger import Change, Ledger
+from bot.engine.making import NotMade
+from bot.engine.opening import opened
+from bot.engine.ports import Directory
+from bot.engine.proposing import memberships_of
+from bot.engine.suggesting import Suggester, runbook_named, starters_of
+from bot.errors import BadInput, Refused, VersionConflict
+from bot.intake.incident import (
+    Facts,
+    Incident,
+    IncidentOpened,
+    Origin,
+    Place,
+    RunbookSuggested,
+    RunStarted,
+    SuggestionWithdrawn,
+)
+from bot.intake.incident import fold as fold_incident
+from bot.runs.events import Event, IncidentId, RunId
+from bot.runs.policy import Caller, permit
+
+TRIES = 10
+"""How often a decision is taken anew because somebody else wrote first; more means something is wrong."""
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """Where and with what a run is started by hand."""
+
+    channel: str
+    thread_ts: str = ""
+    given: Mapping[str, ParamValue | None] = field(default_factory=dict)
+    environment: str = ""
+    """Only checked: the environment of a run comes from its targets."""
+    service: str = ""
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Starting:
+    """Starts and choices. Raises `VersionConflict` when another writer was first."""
+
+    ledger: Ledger
+    suggester: Suggester
+    directory: Directory
+    catalog: Callable[[], Catalog]
+    clock: Clock
+
+    async def choose(self, incident_id: IncidentId, runbook: str, caller: Caller) -> None:
+        """Suggest another runbook on an incident; whoever chose it is its requester."""
+        incident = await self.ledger.incident(incident_id)
+        await self._may_start(incident.facts.service, incident.facts.environment, caller)
+        if any(not run.is_finished for run in await self.ledger.runs_of(incident)):
+            raise Refused("a run of this incident is still going on", hint="finish or cancel it first")
+        old = incident.open_suggestion
+        made = await self._chosen(incident, runbook, caller)
+        events: tuple[Event, ...] = (made,)
+        if old is not None:
+            withdrawn = SuggestionWithdrawn(
+                at=made.at,
+                suggestion_id=old.made.suggestion_id,
+                reason="replaced",
+                detail=f"{_name(caller)} chose {runbook} instead",
+            )
+            events = (withdrawn, made)
+        await self.ledger.append(Change(incident=incident, incident_events=events))
+
+    async def _chosen(self, incident: Incident, runbook: str, caller: Caller) -> RunbookSuggested:
+        old = incident.suggestions[-1].made if incident.suggestions else None
+        try:
+            return await self.suggester.one(
+                incident,
+                runbook,
+                why=(f"chosen by {_name(caller)}",),
+                others=old.others if old else (),
+                requester=caller.actor,
+            )
+        except NotMade as problem:
+            raise BadInput(f"{runbook} cannot be proposed: {problem.message}", hint=problem.hint) from problem
+
+    async def start(self, runbook: str, caller: Caller, start: Start) -> RunId:
+        """Open a run; in an incident's thread it joins that incident."""
+        catalog = self.catalog()
+        chosen = runbook_named(catalog, runbook)
+        params = parse_params(chosen.params, start.given)
+        _known_environment(catalog, start.environment)
+        incident, events = await self._incident_for(chosen, caller, start)
+        facts = incident.facts
+        await self._may_start(facts.service, start.environment or facts.environment, caller)
+        now = self.clock.now()
+        run_opened = opened(
+            incident,
+            chosen,
+            run_id=RunId(uuid4().hex),
+            params=params,
+            catalog=catalog,
+            now=now,
+            requester=caller.actor,
+            dry_run=start.dry_run,
+        )
+        run_opened = replace(run_opened, environment=start.environment)
+        await self.ledger.append(
+            Change(
+                incident=None if events else incident,
+                incident_events=(*events, RunStarted(at=now, run_id=run_opened.run_id)),
+                run_events=(run_opened,),
+            )
+        )
+        return run_opened.run_id
+
+    async def _incident_for(
+        self, runbook: Runbook, caller: Caller, start: Start
+    ) -> tuple[Incident, tuple[Event, ...]]:
+        """The incident whose thread this is, or a new one (with the event that opens it)."""
+        if start.thread_ts:
+            found = await self._incident_at(start.channel, start.thread_ts)
+            if found is not None:
+                return await self.ledger.incident(found), ()
+        name = start.service or _only(runbook.trigger.services)
+        known = self.catalog().service_named(name) if name else None
+        if start.service and known is None:
+            raise BadInput(f"there is no service {start.service!r} in the catalog")
+        incident_id = IncidentId(uuid4().hex)
+        event = IncidentOpened(
+            at=self.clock.now(),
+            incident_id=incident_id,
+            origin=Origin(key=f"manual:{incident_id}", source="manual"),
+            facts=Facts(
+                title=f"{runbook.name} started by {_name(caller)}",
+                service=known.name if known else "",
+                service_text=name,
+                environment=(known.environment or "") if known else "",
+            ),
+            place=Place(channel=start.channel, thread_ts=start.thread_ts),
+            by=caller.actor,
+        )
+        return fold_incident([event]), (event,)
+
+    async def _incident_at(self, channel: str, thread_ts: str) -> IncidentId | None:
+        rows = await self.ledger.journal.incidents()
+        return next(
+            (row.incident_id for row in rows if (row.channel, row.thread_ts) == (channel, thread_ts)), None
+        )
+
+    async def _may_start(self, service: str, environment: str, caller: Caller) -> None:
+        catalog = self.catalog()
+        entries = starters_of(catalog, service, environment)
+        if not entries and not service and not environment:
+            entries = _anyones(catalog)
+        memberships = await memberships_of(entries, self.directory)
+        permit(entries, caller, memberships, now=self.clock.now(), to="start a runbook here")
+
+
+def _known_environment(catalog: Catalog, environment: str) -> None:
+    if environment and environment not in catalog.environments:
+        known = ", ".join(sorted(catalog.environments))
+        raise BadInput(f"there is no environment {environment!r}", hint=f"known: {known}")
+
+
+def _only(names: tuple[str, ...]) -> str:
+    return names[0] if len(names) == 1 else ""
+
+
+def _name(caller: Caller) -> str:
+    return caller.actor.name or caller.actor.id
+
+
+def _anyones(catalog: Catalog) -> tuple[str, ...]:
+    """For a runbook of no service: whoever may start anything at all."""
+    entries: dict[str, None] = {}
+    for service in catalog.services.values():
+        entries.update(dict.fromkeys(starters_of(catalog, service.name, "")))
+    return tuple(entries)
+
+
+async def again(once: Callable[[], Awaitable[_T]]) -> _T:
+    """Run a decision, and take it anew from a fresh reading whenever another writer was first."""
+    for _ in range(TRIES):
+        try:
+            return await once()
+        except VersionConflict:
+            continue
+    raise Refused("too many people are deciding this at once", hint="look at the thread, then try again")
