@@ -15,7 +15,8 @@ What an `execute` may do:
 - watch `progress.stop`: when it is set a human wants it ended. End what can be ended on the other side, then
   return an outcome that says how far it came. Cancellation of the asyncio call itself means the process is going
   down: no outcome is recorded, and the next start finds it unknown.
-It keeps to `plan.timeout_s` by itself and ends what it started on the other side.
+`Plan.input` is itself a valid `Input` with everything resolved, so that an undo frozen as type and input can be
+planned again later. An action keeps to `plan.timeout_s` by itself and ends what it started on the other side.
 
 `plan` raises `Refused` (bad names, a target without environment, out of scope) or `ActionError` (could not read).
 Every target a plan names must carry the environment that the catalog gives it (`environment_of_*` below);
@@ -39,6 +40,7 @@ __all__ = [
     "Artifact",
     "Effect",
     "Hole",
+    "InputModel",
     "Outcome",
     "Plan",
     "PlanScope",
@@ -58,6 +60,10 @@ class ActionInput(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+InputModel = type[ActionInput]
+"""Named here because a class with an attribute called `type` cannot spell it."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class PlanScope:
     """What a plan may look at besides its input: the catalog in force and the service the run is for."""
@@ -66,6 +72,9 @@ class PlanScope:
     service: Service | None = None
     timeout_s: float = 60.0
     risk: str | None = None
+    key: str = ""
+    """Names this step of this run (`<run id>/steps/0`), the same for every proposal of it: what a message is
+    kept from being posted twice by."""
     channel: str = ""
     """The incident's channel and thread, for steps that speak where they are."""
     thread_ts: str = ""
@@ -88,7 +97,7 @@ class Action(Protocol):
     """One type of action. Instances are made once, with the clients they need, and hold no run's state."""
 
     type: ClassVar[str]
-    Input: ClassVar[type[ActionInput]]
+    Input: ClassVar[InputModel]
 
     async def plan(self, given: Any, scope: PlanScope) -> Plan:
         """What would happen, read without writing. `given` is an instance of this type's `Input`."""

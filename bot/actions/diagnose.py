@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from bot.actions.base import ActionInput, Outcome, Plan, PlanScope, Progress, Seen
+from bot.actions.base import ActionInput, InputModel, Outcome, Plan, PlanScope, Progress, Seen
 from bot.actions.tools import Tools
 from bot.catalog.templating import Place
 from bot.errors import ActionFailed, BadInput
@@ -31,7 +31,7 @@ class DiagnoseAction:
     """Known to lint and review; an attempt to run one is refused before anything is proposed."""
 
     type: ClassVar[str] = "diagnose"
-    Input: ClassVar[type[ActionInput]] = DiagnoseInput
+    Input: ClassVar[InputModel] = DiagnoseInput
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools

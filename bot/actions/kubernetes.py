@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from bot.actions.base import ActionInput, Outcome, Plan, PlanScope, Progress, Seen
+from bot.actions.base import ActionInput, InputModel, Outcome, Plan, PlanScope, Progress, Seen
 from bot.actions.tools import Tools
 from bot.errors import ActionFailed, BadInput
 
@@ -78,7 +78,9 @@ class KubernetesInput(ActionInput):
             raise ValueError("scale needs replicas")
         for name, verbs in _ONLY_FOR.items():
             if getattr(self, name) is not None and self.action not in verbs:
-                raise ValueError(f"{name} means nothing for {self.action}; it belongs to {' and '.join(verbs)}")
+                raise ValueError(
+                    f"{name} means nothing for {self.action}; it belongs to {' and '.join(verbs)}"
+                )
         return self
 
     def _check_workload(self, kinds: tuple[str, ...]) -> None:
@@ -101,7 +103,7 @@ class KubernetesAction:
     """Known to lint and review; every attempt to run one is refused before anything is proposed."""
 
     type: ClassVar[str] = "kubernetes"
-    Input: ClassVar[type[ActionInput]] = KubernetesInput
+    Input: ClassVar[InputModel] = KubernetesInput
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field, JsonValue
 
-from bot.actions.base import ActionInput
+from bot.actions.base import ActionInput, InputModel
 from bot.actions.tools import Tools
 from bot.catalog.templating import Place
 
@@ -21,7 +21,8 @@ class PythonInput(ActionInput):
         default_factory=dict, description="Keyword arguments"
     )
     host: str | None = Field(
-        default=None, description="Where the function's `shell` runs; else the service's, else the default host"
+        default=None,
+        description="Where the function's `shell` runs; else the service's, else the default host",
     )
 
 
@@ -29,7 +30,7 @@ class PythonAction:
     """Under construction in this commit: only its input is known."""
 
     type: ClassVar[str] = "python"
-    Input: ClassVar[type[ActionInput]] = PythonInput
+    Input: ClassVar[InputModel] = PythonInput
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools

@@ -1,14 +1,31 @@
-"""The `slack` step's input; see the class below."""
+"""The `slack` step: one message, in the incident's thread or in a channel, through a port.
+
+It speaks and changes nothing, so there is nothing to undo; what has been said cannot be unsaid. A step that is
+planned again for the same run posts under the same key, and whoever stands behind the port posts a key once.
+With `require_approval: true` the step is a gate: its message is the question people decide on.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from bot.actions.base import ActionInput
+from bot.actions.base import (
+    ActionInput,
+    InputModel,
+    Outcome,
+    Plan,
+    PlanScope,
+    Progress,
+    Seen,
+    Target,
+    Undo,
+)
 from bot.actions.tools import Tools
 from bot.catalog.templating import Place
+from bot.errors import ActionRetry, BadInput, DeliveryError
+from bot.runs.plan import digest_of
 
 
 class SlackInput(ActionInput):
@@ -17,16 +34,66 @@ class SlackInput(ActionInput):
     message: Annotated[str, Place.MRKDWN, Field(min_length=1, max_length=3000)] = Field(
         description="Slack's mrkdwn; values in it make no mention and no link"
     )
-    channel: Annotated[str, Field(pattern=r"^(#[^\s#@,<>]{1,80}|[CG][A-Z0-9]{6,})?$")] = Field(
+    channel: Annotated[str, Field(pattern=r"^(#[^\s#@,<>]{1,80}|[CGD][A-Z0-9]{6,})?$")] = Field(
         default="", description="`#name` or a channel id; the incident's thread when left out"
     )
 
 
 class SlackAction:
-    """Under construction in this commit: only its input is known."""
+    """Says one thing once."""
 
     type: ClassVar[str] = "slack"
-    Input: ClassVar[type[ActionInput]] = SlackInput
+    Input: ClassVar[InputModel] = SlackInput
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
+
+    async def plan(self, given: Any, scope: PlanScope) -> Plan:
+        """Names the channel and the exact message; posts nothing."""
+        channel = given.channel or scope.channel or scope.catalog.default_channel
+        if not channel:
+            raise BadInput(
+                "this message has no channel: the run has no thread and the catalog no default channel",
+                hint="name a channel in the step, or set default_channel in catalog.yaml",
+            )
+        thread_ts = scope.thread_ts if channel == scope.channel else ""
+        place = "this thread" if thread_ts else channel
+        key = digest_of([scope.key, channel, thread_ts, given.message])
+        return Plan(
+            type=self.type,
+            input={"message": given.message, "channel": given.channel},
+            targets=(Target(kind="channel", name=channel),),
+            text=f"post a message in {place}",
+            will_run=(given.message,),
+            guarded={"channel": channel, "thread_ts": thread_ts, "key": key},
+            changes=False,
+            undo=Undo(text="a message cannot be unsent"),
+            risk=scope.risk or "low",
+            timeout_s=scope.timeout_s,
+        )
+
+    async def execute(self, plan: Plan, progress: Progress) -> Outcome:  # noqa: ARG002 - nothing to stream or stop
+        """Posts it, once per key."""
+        at = plan.guarded
+        try:
+            where = await self._tools.post(
+                at["channel"], at["thread_ts"], str(plan.input["message"]), at["key"]
+            )
+        except DeliveryError as error:
+            raise ActionRetry(f"the message was not posted: {error.message}", hint=error.hint) from error
+        return Outcome(verdict="succeeded", effect="none", summary=f"posted in {at['channel']}", output=where)
+
+    async def dry_run(self, plan: Plan) -> Outcome:
+        """Posts nothing."""
+        return Outcome(
+            verdict="succeeded",
+            effect="none",
+            summary=f"would post in {plan.guarded['channel']}; nothing was posted",
+        )
+
+    async def probe(self, plan: Plan) -> Seen:
+        """Posting again is safe, and tells."""
+        return Seen(
+            text=f"look in {plan.guarded['channel']} for the message; trying again posts it only if it is not there",
+            observable=False,
+        )

@@ -1,0 +1,116 @@
+"""A shell command that ends when nobody watches it any more: the line that is sent, what it prints, how it ended.
+
+A command started over SSH outlives the connection that started it: sshd sends no signal when a client goes
+away, and a client's time-out only ends the client. So the command line travels inside a small script:
+
+    sh -c OUTER runbook-bot SECONDS INNER COMMAND
+
+- OUTER puts coreutils' `timeout` around the rest where the host has one that knows `-k`: the deadline then
+  holds even when this process and the network are both gone.
+- INNER keeps a watcher on standard input. Whoever started the command holds the other end open and writes
+  nothing; when that end closes (connection cut, this process killed) the watcher kills the process group.
+- COMMAND is evaluated in a subshell with standard input empty and stderr joined to stdout in one pipe, so the
+  order of the two is the true one. Its exit status is passed on.
+- After a TERM, INNER kills what is left of the group: children that ignore TERM do not stay behind. After a
+  normal end nothing is killed: a command may leave a daemon running, that may be its purpose.
+
+Limits: a process that leaves its group (`setsid`) is out of reach; on a host without `timeout` a connection
+that dies without a packet is noticed only when sshd notices. The same script runs local commands.
+"""
+
+from __future__ import annotations
+
+import codecs
+import math
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+NAME = "runbook-bot"
+KILL_AFTER_S = 5
+"""Between TERM and KILL on the far side."""
+
+OUTER = (
+    f'if timeout -k 1 1 true 2>/dev/null; then exec timeout -k {KILL_AFTER_S} "$1" sh -c "$2" "$0" "$3"; fi; '
+    'exec sh -c "$2" "$0" "$3"'
+)
+
+INNER = (
+    "exec 3<&0 </dev/null; "
+    "trap _rb_term=1 TERM; "
+    "( while read -r _; do :; done <&3; kill -KILL 0 ) >/dev/null 2>&1 & "
+    "_rb_watch=$!; exec 3<&-; "
+    # The leading space keeps a command that starts with a dash from being read as an option of eval.
+    '( trap - TERM; _rb_command=$1; shift; eval " $_rb_command" ) 2>&1; '
+    "_rb_status=$?; "
+    'if [ -n "$_rb_term" ]; then kill -KILL 0; fi; '
+    'kill "$_rb_watch" 2>/dev/null; exit "$_rb_status"'
+)
+
+Ending = Literal["exited", "signalled", "deadline", "stopped", "lost"]
+
+
+def wire_line(command: str, *, timeout_s: float) -> str:
+    """What is sent to a host for `command`; the far side's own deadline is a little behind ours, as a backstop."""
+    seconds = str(math.ceil(timeout_s) + KILL_AFTER_S)
+    return "exec " + shlex.join(["sh", "-c", OUTER, NAME, seconds, INNER, command])
+
+
+def local_argv(command: str) -> list[str]:
+    """The same for this machine, where our own deadline is enough."""
+    return ["/bin/sh", "-c", INNER, NAME, command]
+
+
+def command_of(line: str) -> str:
+    """The command inside a line made by `wire_line`; any other line is its own command. For stand-in hosts."""
+    try:
+        words = shlex.split(line)
+    except ValueError:
+        return line
+    return words[-1] if len(words) == 8 and words[4] == NAME else line
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ran:
+    """How a started command ended."""
+
+    ending: Ending
+    output: str
+    duration_s: float
+    status: int | None = None
+    signal: str = ""
+    is_dead: bool = True
+    """False: it was told to end and nothing has confirmed that it did."""
+
+
+class Output:
+    """What a command printed: decoded as it comes for `on_text`, kept up to `limit` bytes, the middle cut out."""
+
+    def __init__(self, *, limit_bytes: int, on_text: Callable[[str], None]) -> None:
+        self._half = limit_bytes // 2
+        self._on_text = on_text
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        self._head = bytearray()
+        self._tail = bytearray()
+        self.total_bytes = 0
+
+    def feed(self, data: bytes) -> None:
+        """Take one chunk."""
+        self.total_bytes += len(data)
+        if text := self._decoder.decode(data):
+            self._on_text(text.replace("\x00", "\ufffd"))
+        room = self._half - len(self._head)
+        self._head += data[:room]
+        self._tail += data[room:]
+        if len(self._tail) > 4 * self._half:
+            # Trimmed rarely, so that a flood costs a copy only now and then.
+            del self._tail[: -self._half]
+
+    def text(self) -> str:
+        """All of it, or its two ends around a mark that says how much is missing. Bytes that are not UTF-8
+        and NULs become U+FFFD."""
+        tail = self._tail[-self._half :]
+        missing = self.total_bytes - len(self._head) - len(tail)
+        mark = f"\n… ({missing} bytes cut here) …\n".encode() if missing else b""
+        return bytes(self._head + mark + tail).decode("utf-8", errors="replace").replace("\x00", "\ufffd")

@@ -1,0 +1,243 @@
+"""PagerDuty's REST API v2, read side: incidents, their alerts, what is open now. Has no write verb.
+
+960 requests a minute are allowed per key; `ratelimit-reset` says in how many seconds the next minute starts, and a
+429 may come without it. Every caller of one reader waits for it together, and each for no longer than its deadline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import json
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from time import monotonic
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+from yarl import URL
+
+from bot.errors import BadInput, BotError, NotFound
+
+API_URL = "https://api.pagerduty.com"
+API_URL_EU = "https://api.eu.pagerduty.com"
+
+_ID = re.compile(r"[A-Z0-9]{7,14}")
+_RESPONSE_LIMIT_BYTES = 8 * 1024 * 1024
+_PAGE = 100
+_PAGES = 10
+_TRIES = 3
+
+JsonObject = dict[str, Any]
+
+
+class PagerDutyReader:
+    """Reads PagerDuty. Close it, or use it as `async with`.
+
+    Every method raises `NotFound` where PagerDuty knows no such thing, else `BotError` with the code
+    `pagerduty-refused` (the token is wrong or lacks a right) or `pagerduty-unavailable` (not reached in time,
+    rate limited, an answer that cannot be read). The token is in no message and no repr.
+    """
+
+    def __init__(
+        self,
+        token: str,
+        *,
+        base_url: str = API_URL,
+        deadline_s: float = 10.0,
+        clock: Callable[[], float] = monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._base = base_url_of(base_url)
+        self._token = token
+        self._deadline_s = deadline_s
+        self._clock = clock
+        self._sleep = sleep
+        self._not_before = 0.0
+        self._session: aiohttp.ClientSession | None = None
+
+    async def incident(self, pagerduty_id: str) -> JsonObject:
+        """The incident as PagerDuty shows it now."""
+        body = await self._get(f"/incidents/{_checked(pagerduty_id)}", {})
+        incident = body.get("incident")
+        if not isinstance(incident, dict):
+            raise _unreadable()
+        return incident
+
+    async def alerts(self, pagerduty_id: str) -> tuple[JsonObject, ...]:
+        """The incident's alerts; their `body.details` carry symptom and metric."""
+        body = await self._get(f"/incidents/{_checked(pagerduty_id)}/alerts", {"limit": str(_PAGE)})
+        return _objects(body, "alerts")
+
+    async def open_incidents(self) -> tuple[JsonObject, ...]:
+        """All incidents triggered or acknowledged now, newest first; at most a thousand."""
+        found: list[JsonObject] = []
+        for page in range(_PAGES):
+            body = await self._get(
+                "/incidents",
+                {
+                    "statuses[]": ["triggered", "acknowledged"],
+                    "sort_by": "created_at:desc",
+                    "limit": str(_PAGE),
+                    "offset": str(page * _PAGE),
+                },
+            )
+            found.extend(_objects(body, "incidents"))
+            if body.get("more") is not True:
+                break
+        return tuple(found)
+
+    async def close(self) -> None:
+        """Let the connections go."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def _get(self, path: str, query: Mapping[str, str | list[str]]) -> JsonObject:
+        """One answer, tried again where that can help, all within the deadline."""
+        deadline = self._clock() + self._deadline_s
+        last = BotError(
+            "PagerDuty was not reached", hint="try again in a minute", code="pagerduty-unavailable"
+        )
+        for attempt in range(_TRIES):
+            wait_s = max(self._not_before - self._clock(), 0.5 * attempt if attempt else 0.0)
+            if self._clock() + wait_s > deadline:
+                raise last
+            if wait_s > 0:
+                await self._sleep(wait_s)
+            try:
+                async with asyncio.timeout(max(deadline - self._clock(), 0.01)):
+                    status, headers, body = await self._fetch(path, query)
+            except (aiohttp.ClientError, OSError, TimeoutError) as error:
+                last = BotError(
+                    f"PagerDuty was not reached ({type(error).__name__})",
+                    hint="check the network and PAGERDUTY_API_URL",
+                    code="pagerduty-unavailable",
+                )
+                last.__cause__ = error
+                continue
+            if status == 429 or status >= 500:
+                last = self._busy(status, headers)
+                continue
+            return _answer(status, body)
+        raise last
+
+    async def _fetch(
+        self, path: str, query: Mapping[str, str | list[str]]
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        session = self._open_session()
+        # Redirects are not followed: the token must reach nobody else.
+        async with session.get(
+            self._base.joinpath(path[1:]), params=query, allow_redirects=False
+        ) as response:
+            body = bytearray()
+            async for chunk in response.content.iter_chunked(65536):
+                body += chunk
+                if len(body) > _RESPONSE_LIMIT_BYTES:
+                    raise _unreadable()
+            return response.status, response.headers, bytes(body)
+
+    def _open_session(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                headers={
+                    "Authorization": f"Token token={self._token}",
+                    "Accept": "application/vnd.pagerduty+json;version=2",
+                    "Content-Type": "application/json",
+                },
+                cookie_jar=aiohttp.DummyCookieJar(),
+            )
+        return self._session
+
+    def _busy(self, status: int, headers: Mapping[str, str]) -> BotError:
+        if status != 429:
+            return BotError(
+                f"PagerDuty answered {status}", hint="try again in a minute", code="pagerduty-unavailable"
+            )
+        said = headers.get("ratelimit-reset", "")
+        wait_s = float(said) if re.fullmatch(r"\d{1,4}(\.\d{1,6})?", said) else 1.0
+        self._not_before = max(self._not_before, self._clock() + wait_s)
+        return BotError(
+            f"PagerDuty asks to wait {wait_s:g} s (rate limit)",
+            hint="try again in a minute",
+            code="pagerduty-unavailable",
+        )
+
+
+def base_url_of(text: str) -> URL:
+    """The base URL, checked: https anywhere, plain http only to this machine itself."""
+    try:
+        url = URL(text)
+    except ValueError as error:
+        raise BadInput(
+            "the PagerDuty base URL is not a URL", hint=f"use {API_URL} or {API_URL_EU}"
+        ) from error
+    if url.user or url.password or url.query_string or url.fragment or not url.host:
+        raise BadInput(
+            "the PagerDuty base URL holds more than a host and a path", hint=f"use {API_URL} or {API_URL_EU}"
+        )
+    if url.scheme == "https" or (url.scheme == "http" and _is_loopback(url.host)):
+        return url
+    raise BadInput(
+        f"the PagerDuty base URL {url.host!r} would carry the token in the clear",
+        hint=f"use {API_URL} or {API_URL_EU}",
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _checked(pagerduty_id: str) -> str:
+    if not _ID.fullmatch(pagerduty_id):
+        raise BadInput("this is not the id of a PagerDuty incident", hint="ids look like Q1ZK4T8W2R6B3N")
+    return pagerduty_id
+
+
+def _answer(status: int, body: bytes) -> JsonObject:
+    if status in {401, 403}:
+        raise BotError(
+            f"PagerDuty refused the token ({status})",
+            hint="check PAGERDUTY_API_TOKEN and what it may read",
+            code="pagerduty-refused",
+        )
+    if status == 404:
+        raise NotFound("PagerDuty knows no such incident")
+    if status != 200:
+        raise BotError(
+            f"PagerDuty answered {status}",
+            hint="check PAGERDUTY_API_URL",
+            code="pagerduty-unavailable",
+        )
+    try:
+        parsed = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise _unreadable() from error
+    if not isinstance(parsed, dict):
+        raise _unreadable()
+    return parsed
+
+
+def _objects(body: JsonObject, name: str) -> tuple[JsonObject, ...]:
+    found = body.get(name)
+    if not isinstance(found, list):
+        raise _unreadable()
+    return tuple(one for one in found if isinstance(one, dict))
+
+
+def _unreadable() -> BotError:
+    return BotError(
+        "PagerDuty's answer cannot be read", hint="try again in a minute", code="pagerduty-unavailable"
+    )
