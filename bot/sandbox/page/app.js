@@ -11,7 +11,7 @@ import { closeThread, followAddress, onPlace } from "./places.js";
 import { isPopoverOpen } from "./popover.js";
 import { follow, read } from "./requests.js";
 import { sidebar } from "./sidebar.js";
-import { changed, channelOf, dropMessage, nameOf, onChange, people, putMessage, setMessages, state, you } from "./store.js";
+import { changed, channelOf, dropMessage, isVisible, nameOf, onChange, people, putMessage, setMessages, state, you } from "./store.js";
 import { strip } from "./strip.js";
 import { forgetSurfaces } from "./surface.js";
 import { threadPane } from "./thread.js";
@@ -67,7 +67,7 @@ function become(id) {
   forgetSurfaces();
   state.home = null;
   live(id);
-  toast(`You are now ${nameOf(you())}.`);
+  spoken.textContent = `You are now ${nameOf(you())}.`;
 }
 
 function live(id) {
@@ -80,6 +80,7 @@ function live(id) {
   stop = follow(id, {
     async onUp() {
       waiting = [];
+      dropModals(); // those still open come again as the first frames
       try {
         await readAll(mine);
       } catch {
@@ -107,7 +108,7 @@ async function readAll(mine) {
   const workspace = await read("workspace");
   if (mine !== epoch) return;
   state.workspace = workspace;
-  const seen = workspace.channels.filter((channel) => !channel.is_im || channel.members?.includes(state.as));
+  const seen = workspace.channels.filter(isVisible);
   await Promise.all(seen.map((channel) => readChannel(channel.id, mine)));
   if (mine !== epoch) return;
   for (const id of [...state.messages.keys()]) if (!seen.some((channel) => channel.id === id)) state.messages.delete(id);
@@ -121,7 +122,7 @@ async function readAll(mine) {
 
 async function readChannel(id, mine) {
   const { messages } = await read("messages", { channel: id, as: state.as });
-  if (mine === epoch) setMessages(id, messages);
+  if (mine === epoch) setMessages(id, messages ?? []);
 }
 
 async function readHome(mine) {

@@ -1,13 +1,13 @@
 /**
  * Owns writing: the text field with its drafts, slash commands, mentions and formatting marks.
  *
- * What is typed is text, so `& < >` are escaped before sending, as Slack's own client does; a mention becomes a token
- * only where it was picked from the list or names exactly one member.
+ * What is typed goes out as typed; the sandbox escapes it. Only `@` and a full name is turned into a token here, because
+ * a name of two words cannot be told from its surroundings later.
  */
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
 import { act } from "./requests.js";
-import { channelOf, nameOf, state, titleOf } from "./store.js";
+import { channelOf, nameOf, state, titleOf, you } from "./store.js";
 import { suggestionBox } from "./suggestions.js";
 
 const TALLEST_PX = 240;
@@ -51,7 +51,7 @@ export function composer() {
     field.style.height = "auto";
     field.style.height = `${Math.min(field.scrollHeight, TALLEST_PX)}px`;
     send.disabled = !field.value.trim();
-    hint.textContent = field.value.trim() ? "Enter to send · Shift + Enter for a new line" : "";
+    hint.textContent = field.value.trim() ? "Enter to send · Shift + Enter for a new line" : `You write as ${nameOf(you())}`;
   }
 
   function keyed(event) {
@@ -87,16 +87,15 @@ export function composer() {
   return { node, aim, focus: () => field.focus() };
 }
 
-/** Typed text as Slack's client sends it: entities escaped, `@Name` of a known member or group as its token. */
+/** Typed text with `@Name` of each member or group as its token. */
 function outgoing(text) {
-  const escaped = text.replace(/[&<>]/g, (sign) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;" })[sign]);
-  if (escaped.startsWith("/")) return escaped;
+  if (text.startsWith("/")) return text;
   const { users, user_groups: groups } = state.workspace;
-  const tokens = [
-    ...users.flatMap((user) => [nameOf(user), user.name].map((name) => [name, `<@${user.id}>`])),
-    ...groups.map((group) => [group.handle, `<!subteam^${group.id}|@${group.handle}>`]),
-    ...["here", "channel"].map((name) => [name, `<!${name}>`]),
-  ].filter(([name]) => name);
+  const tokens = [...users.map((user) => [nameOf(user), `<@${user.id}>`]), ...groups.map((group) => [group.handle, `<!subteam^${group.id}>`])];
   tokens.sort(([one], [other]) => other.length - one.length); // the longest name first: "Ana Lima" before "Ana"
-  return tokens.reduce((result, [name, token]) => result.replace(new RegExp(`(^|\\s)@${RegExp.escape?.(name) ?? name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}(?![\\w])`, "giu"), `$1${token}`), escaped);
+  return tokens.reduce((words, [name, token]) => words.replace(mentionOf(name), `$1${token}`), text);
+}
+
+function mentionOf(name) {
+  return new RegExp(`(^|\\s)@${name.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}(?![\\w-])`, "giu");
 }

@@ -6,7 +6,7 @@ import { dateControl, textControl, tickControl } from "./inputs.js";
 import { safeAddress, textObject, wordsOf } from "./mrkdwn.js";
 import { openMenu } from "./popover.js";
 import { selectControl } from "./select.js";
-import { listedChannels, nameOf, state } from "./store.js";
+import { listedChannels, nameOf, roleOf, state } from "./store.js";
 
 /**
  * An element as a node. `place` = {surface, blockId, label, described, isInput, dispatches}.
@@ -108,7 +108,7 @@ const given = (element) =>
   element.option_groups
     ? element.option_groups.map((group) => ({ label: wordsOf(group.label), options: group.options.map(optionRow) }))
     : [{ options: (element.options ?? []).map(optionRow) }];
-const members = () => [{ options: state.workspace.users.filter((user) => !user.deleted).map((user) => ({ key: user.id, label: nameOf(user), hint: user.title, source: user.id })) }];
+const members = () => [{ options: state.workspace.users.filter((user) => !user.deleted).map((user) => ({ key: user.id, label: nameOf(user), hint: roleOf(user), source: user.id })) }];
 const channels = () => [{ options: listedChannels().map((channel) => ({ key: channel.id, label: `#${channel.name}`, hint: channel.topic, source: channel.id })) }];
 
 /** Per type: where the options come from, the key of the value, the key of the initial value. */

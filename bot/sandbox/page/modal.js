@@ -36,7 +36,7 @@ export function viewFrame(frame) {
       stack = stack.map((one) => (one.id === view.id ? view : one));
       break;
     case "view_closed":
-      stack = after(frame);
+      stack = stack.slice(0, -1);
       break;
     case "view_errors":
       break;
@@ -49,15 +49,6 @@ export function viewFrame(frame) {
   return true;
 }
 
-// Named, that view and those above it go (an echo of one already gone changes nothing); unnamed, the top one.
-function after(frame) {
-  if (frame.all) return [];
-  const id = frame.view_id ?? frame.view?.id;
-  if (!id) return stack.slice(0, -1);
-  const at = stack.findIndex((view) => view.id === id);
-  return at < 0 ? stack : stack.slice(0, at);
-}
-
 /** Takes all modals off the screen, when another member takes over. */
 export function dropModals() {
   stack = [];
@@ -67,20 +58,32 @@ export function dropModals() {
 function draw() {
   const view = top();
   if (!view) {
-    dialog?.close();
+    const closing = dialog; // its close event comes later, when another view may already have opened
+    dialog = null;
+    closing?.close();
     return;
   }
   const isFirst = !dialog;
   const isOther = dialog?.dataset.view !== view.id;
   const focused = dialog?.querySelector(":focus")?.dataset ?? {};
-  dialog ??= h("dialog", { class: "dialog modal", oncancel: cancelled });
+  dialog ??= h("dialog", { class: "dialog modal", oncancel: cancelled, onkeydown: escaped });
   dialog.dataset.view = view.id;
   dialog.setAttribute("aria-label", wordsOf(view.title) || "Form");
   const scrolled = dialog.querySelector(".dialog-body")?.scrollTop ?? 0;
   dialog.replaceChildren(form(view));
-  if (isFirst) showDialog(dialog, { onClosed: () => (dialog = null) });
+  if (isFirst) show(dialog);
   if (!isOther) dialog.querySelector(".dialog-body").scrollTop = scrolled;
   focusOn(isOther ? {} : focused);
+}
+
+function show(mine) {
+  showDialog(mine, {
+    onClosed() {
+      if (dialog !== mine) return;
+      dialog = null; // the browser closed it, as it may on a second Escape
+      closeAll();
+    },
+  });
 }
 
 function focusOn({ blockId, actionId }) {
@@ -123,27 +126,35 @@ async function send(event, view, surface) {
   draw();
   if (!isPending) return;
   const answer = await act({ do: "submit_view", view_id: view.id, values: surface.values });
+  if (!isGone(answer) && !answer.ok) errors = { ...errors, "": answer.text || answer.error };
   isPending = false;
-  if (!answer.ok) errors = { ...errors, "": answer.text || answer.error };
   if (top()?.id === view.id) draw();
 }
 
-function closeTop() {
+// The frame that follows takes it off the screen, here and in every other window of the same member.
+async function closeTop() {
   const view = top();
-  stack = stack.slice(0, -1);
-  errors = {};
-  isPending = false;
-  draw();
-  if (view) act({ do: "close_view", view_id: view.id });
+  if (view) isGone(await act({ do: "close_view", view_id: view.id }));
 }
 
 async function closeAll() {
-  const views = [...stack].reverse();
+  const view = top();
   dropModals();
-  for (const view of views) await act({ do: "close_view", view_id: view.id });
+  if (view) await act({ do: "close_view", view_id: view.id, is_cleared: true });
 }
 
-// Escape belongs to whatever floats above the form first; only then does it close the view.
+// An app may have cleared the whole stack, which looks here like closing one: then what is left is only a picture of it.
+function isGone(answer) {
+  if (answer.error !== "not_there") return false;
+  dropModals();
+  return true;
+}
+
+// Whatever floats above the form takes Escape for itself; what arrives here is meant for the view.
+function escaped(event) {
+  if (event.key === "Escape") cancelled(event);
+}
+
 function cancelled(event) {
   event.preventDefault();
   closeTop();

@@ -3,7 +3,7 @@
  *
  * `#C…` is a channel, `#C…/ts` one message in it (its thread opens when it is a reply), `#home` the app's Home.
  */
-import { changed, channelOf, listedChannels, markRead, messageAt, state } from "./store.js";
+import { changed, channelOf, isVisible, listedChannels, markRead, messageAt, state } from "./store.js";
 
 const HIGHLIGHT_MS = 4000;
 const places = new EventTarget();
@@ -56,7 +56,7 @@ export function followAddress() {
     goHome();
     return;
   }
-  const channel = channelOf(id) ?? channelOf(state.place?.id) ?? listedChannels()[0];
+  const channel = [channelOf(id), channelOf(state.place?.id), listedChannels()[0]].find((one) => one && isVisible(one));
   if (!channel) return;
   goChannel(channel.id);
   if (ts && channel.id === id) show(channel.id, ts);

@@ -3,7 +3,7 @@ import { avatar } from "./avatar.js";
 import { h, reconcile } from "./dom.js";
 import { icon } from "./icons.js";
 import { goChannel, goHome } from "./places.js";
-import { appMessages, directMessages, listedChannels, nameOf, otherAppMessages, partnerOf, state, titleOf, unreadIn, userOf, you } from "./store.js";
+import { appMessages, directMessages, listedChannels, nameOf, otherAppMessages, partnerOf, roleOf, state, titleOf, unreadIn, userOf, you } from "./store.js";
 
 /** Builds the sidebar; its `draw` follows the state. */
 export function sidebar() {
@@ -20,7 +20,7 @@ export function sidebar() {
   function draw() {
     if (!state.workspace) return;
     team.textContent = state.workspace.team.name;
-    reconcile(channels, listedChannels().map((channel) => row(channel, icon("hash"))));
+    reconcile(channels, listedChannels().map((channel) => row(channel, icon(channel.is_private ? "lock" : "hash"))));
     const people = directMessages();
     directPart.hidden = !people.length;
     reconcile(direct, people.map((channel) => row(channel, avatar(userOf(partnerOf(channel))))));
@@ -35,7 +35,7 @@ export function sidebar() {
 
 function who() {
   const user = you();
-  return [avatar(user), h("span", null, h("strong", null, nameOf(user)), h("span", { class: "menu-hint" }, state.isOnline ? user?.title || "That is you" : "Reconnecting…"))];
+  return [avatar(user), h("span", null, h("strong", null, nameOf(user)), h("span", { class: "menu-hint" }, state.isOnline ? roleOf(user) || "That is you" : "Reconnecting…"))];
 }
 
 function row(channel, sign) {

@@ -47,11 +47,15 @@ export const groupOf = (id) => state.workspace?.user_groups.find((group) => grou
 export const you = () => userOf(state.as);
 /** What to call a member. */
 export const nameOf = (user) => user?.real_name || user?.name || "someone";
+/** What a member is, in a few words. */
+export const roleOf = (user) => user?.title || (user?.is_stranger ? "Other workspace" : user?.is_restricted ? "Guest" : "");
 /** The people (not apps) a person can act as. */
 export const people = () => (state.workspace?.users ?? []).filter((user) => !user.is_bot && !user.deleted);
 
-/** The channels on the left: all but direct messages. */
-export const listedChannels = () => (state.workspace?.channels ?? []).filter((channel) => !channel.is_im);
+/** Whether you may see a channel at all: private ones and direct messages are for their members. */
+export const isVisible = (channel) => !(channel.is_im || channel.is_private) || Boolean(channel.members?.includes(state.as));
+/** The channels on the left: all you may see but direct messages. */
+export const listedChannels = () => (state.workspace?.channels ?? []).filter((channel) => !channel.is_im && isVisible(channel));
 /** Your direct messages with people. */
 export const directMessages = () => yourDirect().filter((channel) => !userOf(partnerOf(channel))?.is_bot);
 /** Your direct messages with the app, if there are any yet. */
@@ -61,7 +65,7 @@ export const otherAppMessages = () =>
   yourDirect().filter((channel) => userOf(partnerOf(channel))?.is_bot && partnerOf(channel) !== state.workspace.app.user_id);
 
 function yourDirect() {
-  return (state.workspace?.channels ?? []).filter((channel) => channel.is_im && channel.members?.includes(state.as));
+  return (state.workspace?.channels ?? []).filter((channel) => channel.is_im && isVisible(channel));
 }
 
 /** Whom a direct message is with, seen from you. */

@@ -8,7 +8,7 @@ import { h, reconcile } from "./dom.js";
 import { icon } from "./icons.js";
 import { openMenu } from "./popover.js";
 import { act } from "./requests.js";
-import { nameOf, people, state, you } from "./store.js";
+import { nameOf, people, roleOf, state, you } from "./store.js";
 import { toast } from "./toast.js";
 
 const SIDE_BY_SIDE = 4;
@@ -68,11 +68,11 @@ export function strip({ become }) {
         const button = h(
           "button",
           {
-            type: "button", class: "member", role: "radio", "aria-checked": String(isYou), tabindex: isYou ? "0" : "-1", title: user.title, onclick: () => become(user.id),
-            data: { blockId: "member", actionId: user.id }, "aria-label": [nameOf(user), user.title].filter(Boolean).join(", "),
+            type: "button", class: "member", role: "radio", "aria-checked": String(isYou), tabindex: isYou ? "0" : "-1", title: roleOf(user), onclick: () => become(user.id),
+            data: { blockId: "member", actionId: user.id }, "aria-label": [nameOf(user), roleOf(user)].filter(Boolean).join(", "),
           },
           avatar(user),
-          h("span", { class: "member-words" }, h("span", { class: "member-name" }, nameOf(user)), h("span", { class: "member-title" }, user.title || (user.is_restricted ? "Guest" : ""))),
+          h("span", { class: "member-words" }, h("span", { class: "member-name" }, nameOf(user)), h("span", { class: "member-title" }, roleOf(user))),
           isYou ? h("span", { class: "you" }, "you") : null,
         );
         button.style.setProperty("--member", colourOf(user));
@@ -82,7 +82,7 @@ export function strip({ become }) {
   }
 
   function otherRow(all) {
-    const items = all.filter((user) => user.id !== state.as).map((user) => ({ label: nameOf(user), hint: user.title, icon: avatar(user), run: () => become(user.id) }));
+    const items = all.filter((user) => user.id !== state.as).map((user) => ({ label: nameOf(user), hint: roleOf(user), icon: avatar(user), run: () => become(user.id) }));
     const build = () => h("button", { type: "button", class: "member others", "aria-haspopup": "menu", "aria-expanded": "false", onclick: (event) => openMenu(event.currentTarget, "Act as", items) }, "Somebody else", icon("down"));
     return { key: "others", print: JSON.stringify([all, state.as]), build };
   }

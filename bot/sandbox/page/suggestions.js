@@ -4,7 +4,7 @@ import { h, uid } from "./dom.js";
 import { icon } from "./icons.js";
 import { openPopover } from "./popover.js";
 import { act } from "./requests.js";
-import { nameOf, state } from "./store.js";
+import { nameOf, roleOf, state } from "./store.js";
 import { toast } from "./toast.js";
 
 const MOST = 8;
@@ -46,7 +46,7 @@ export function suggestionBox(field, { takes, onPicked }) {
     const users = state.workspace.users.filter((user) => !user.deleted && (matches(nameOf(user)) || matches(user.name)));
     const groups = state.workspace.user_groups.filter((group) => matches(group.handle));
     return [
-      ...users.map((user) => ({ icon: avatar(user), label: nameOf(user), hint: user.title, run: () => put(`@${nameOf(user)} `, from) })),
+      ...users.map((user) => ({ icon: avatar(user), label: nameOf(user), hint: roleOf(user), run: () => put(`@${nameOf(user)} `, from) })),
       ...groups.map((group) => ({ sign: "@", label: group.handle, hint: group.name, run: () => put(`@${group.handle} `, from) })),
     ].slice(0, MOST);
   }
