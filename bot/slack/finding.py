@@ -1,0 +1,62 @@
+"""Did it arrive? Looks for a message of ours by the key in its metadata, for a file by the mark in its title.
+
+Slack has no way to make a post happen once. A post whose answer was lost is therefore looked for before it is posted
+again. Messages carry their key and incident in `metadata`; a shared file carries none, so its title ends in a mark
+made from the same two.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+from bot.slack.gateway import Gateway, Posted
+from bot.slack.message import METADATA_EVENT_TYPE
+
+CLOCK_SKEW = timedelta(minutes=5)
+"""How far Slack's clock and ours may stand apart when a search starts at the moment we first tried."""
+
+
+def file_title(name: str, *, incident_id: str, key: str) -> str:
+    """The title a file is shared under: its name and the mark it is found by."""
+    return f"{name} · {_mark(incident_id, key)}"
+
+
+def _mark(incident_id: str, key: str) -> str:
+    return hashlib.sha256(f"{incident_id}\n{key}".encode()).hexdigest()[:10]
+
+
+async def find_message(
+    gateway: Gateway, *, channel: str, thread_ts: str, incident_id: str, key: str, since: datetime | None
+) -> Posted | None:
+    """The message with this key, looked for from a little before `since` on."""
+    async for message in _ours(gateway, channel, thread_ts, since):
+        metadata = cast(Mapping[str, Any], message.get("metadata") or {})
+        payload = metadata.get("event_payload") or {}
+        if metadata.get("event_type") != METADATA_EVENT_TYPE:
+            continue
+        if payload.get("key") == key and payload.get("incident") == incident_id:
+            return Posted(channel=channel, ts=str(message.get("ts", "")))
+    return None
+
+
+async def find_file(
+    gateway: Gateway, *, channel: str, thread_ts: str, incident_id: str, key: str, since: datetime | None
+) -> Posted | None:
+    """The message that shares the file of this key."""
+    mark = _mark(incident_id, key)
+    async for message in _ours(gateway, channel, thread_ts, since):
+        for file in cast(list[Mapping[str, Any]], message.get("files") or []):
+            if str(file.get("title", "")).endswith(mark):
+                return Posted(channel=channel, ts=str(message.get("ts", "")))
+    return None
+
+
+async def _ours(gateway: Gateway, channel: str, thread_ts: str, since: datetime | None) -> Any:
+    me = await gateway.identity()
+    oldest = since - CLOCK_SKEW if since is not None else None
+    async for message in gateway.messages(channel, thread_ts=thread_ts, since=oldest):
+        if message.get("bot_id") == me.bot_id or message.get("user") == me.user_id:
+            yield message
