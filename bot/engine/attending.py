@@ -111,15 +111,20 @@ def _timer(suggestion: Suggestion, now: datetime) -> IncidentEffect:
 
 
 def _wants_suggestion(incident: Incident, runs: Sequence[Run]) -> bool:
-    """Since it opened or was reopened, nothing has been suggested, refused or started yet."""
+    """Since it opened or was reopened, nothing was suggested or started; or nothing fitted, and more is known now."""
     if any(not run.is_finished for run in runs):
         return False
+    is_more_known = False
     for event in reversed(incident.events):
         match event:
-            case RunbookSuggested() | NothingSuggested() | SuggestionTaken() | RunStarted():
+            case NothingSuggested():
+                return is_more_known
+            case RunbookSuggested() | SuggestionTaken() | RunStarted():
                 return False
             case IncidentChanged(kind="reopened") | IncidentOpened():
                 return True
+            case IncidentChanged(kind="updated" | "service_updated"):
+                is_more_known = True
     return False
 
 

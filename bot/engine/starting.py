@@ -22,16 +22,15 @@ from bot.engine.proposing import memberships_of
 from bot.engine.suggesting import Suggester, runbook_named, starters_of
 from bot.errors import BadInput, Refused, VersionConflict
 from bot.intake.incident import (
-    Facts,
     Incident,
-    IncidentOpened,
-    Origin,
     Place,
     RunbookSuggested,
     RunStarted,
     SuggestionWithdrawn,
 )
 from bot.intake.incident import fold as fold_incident
+from bot.intake.signal import started_by_hand
+from bot.intake.triage import decide as triage
 from bot.runs.events import Event, IncidentId, RunId
 from bot.runs.policy import Caller, permit
 
@@ -138,21 +137,19 @@ class Starting:
         known = self.catalog().service_named(name) if name else None
         if start.service and known is None:
             raise BadInput(f"there is no service {start.service!r} in the catalog")
-        incident_id = IncidentId(uuid4().hex)
-        event = IncidentOpened(
-            at=self.clock.now(),
-            incident_id=incident_id,
-            origin=Origin(key=f"manual:{incident_id}", source="manual"),
-            facts=Facts(
-                title=f"{runbook.name} started by {_name(caller)}",
-                service=known.name if known else "",
-                service_text=name,
-                environment=(known.environment or "") if known else "",
-            ),
+        now = self.clock.now()
+        signal = started_by_hand(
+            uuid4().hex,
+            title=f"{runbook.name} started by {_name(caller)}",
+            service_name=name,
+            actor=caller.actor,
+            now=now,
             place=Place(channel=start.channel, thread_ts=start.thread_ts),
-            by=caller.actor,
         )
-        return fold_incident([event]), (event,)
+        events = triage(
+            signal, existing=None, catalog=self.catalog(), now=now, new_id=IncidentId(uuid4().hex)
+        )
+        return fold_incident(events), events
 
     async def _incident_at(self, channel: str, thread_ts: str) -> IncidentId | None:
         rows = await self.ledger.journal.incidents()

@@ -39,8 +39,9 @@ class Suggester:
 
     async def best(self, incident: Incident) -> RunbookSuggested | NothingSuggested:
         """The best candidate that can be proposed now, or why there is none."""
-        candidates = [one for one in next_steps(self.catalog(), incident.facts) if one.evaluable]
-        unsure = [one for one in next_steps(self.catalog(), incident.facts) if not one.evaluable]
+        found = next_steps(self.catalog(), facts=incident.facts, source=incident.opened.origin.source)
+        candidates = [one for one in found if one.evaluable]
+        unsure = [one for one in found if not one.evaluable]
         problems: list[str] = []
         for place, candidate in enumerate(candidates):
             others = (*candidates[:place], *candidates[place + 1 :], *unsure)

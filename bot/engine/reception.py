@@ -1,0 +1,134 @@
+"""From the inbox to incidents: each accepted signal is read, triaged and answered in one append that marks it done.
+
+A crash between accepting and answering leaves the item unanswered, and the next start handles it; a crash after the
+append finds it done. What a source can tell beyond its signal (alerts, assignees) is asked afterwards and comes back
+as one more signal, so the first answer never waits for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from uuid import uuid4
+
+import structlog
+
+from bot.catalog.schema import Catalog
+from bot.engine.clock import Clock
+from bot.engine.ledger import Change, Ledger
+from bot.engine.starting import again
+from bot.errors import BotError
+from bot.intake.enrichment import Reader, missed, read_more
+from bot.intake.history import last_times
+from bot.intake.inbox import Self, read_item
+from bot.intake.incident import Incident, IncidentOpened, LastTime
+from bot.intake.signal import Ignored, Signal
+from bot.intake.triage import decide, placed_facts
+from bot.journal.base import HistoryQuery, InboxItem
+from bot.runs.events import IncidentId
+
+log = structlog.get_logger()
+
+REMEMBER = timedelta(days=3)
+"""How long handled signal ids are kept: longer than PagerDuty's 48 h of retries."""
+
+HISTORY_LOOK = 200
+
+
+@dataclass(kw_only=True)
+class Reception:
+    """Handles signals, oldest first, one at a time: their order is their meaning."""
+
+    ledger: Ledger
+    catalog: Callable[[], Catalog]
+    clock: Clock
+    us: Self
+    reader: Reader | None = None
+    _arrived: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def wake(self) -> None:
+        """Say that something was accepted."""
+        self._arrived.set()
+
+    async def arrived(self) -> None:
+        """Wait until something may have been accepted."""
+        await self.clock.wait(self._arrived, None)
+        self._arrived.clear()
+
+    async def handle_all(self) -> None:
+        """Answer everything that was accepted and is not answered yet."""
+        for item in await self.ledger.journal.unanswered():
+            await self.handle(item)
+
+    async def handle(self, item: InboxItem) -> None:
+        """Answer one signal; nothing in it can raise."""
+        signal = read_item(item, us=self.us)
+        if isinstance(signal, Ignored):
+            log.info("signal-ignored", inbox_id=item.inbox_id, reason=signal.reason)
+            await self.ledger.journal.done(item.inbox_id)
+            return
+        opened = await self.take(signal, inbox_id=item.inbox_id)
+        if opened is not None and self.reader is not None:
+            more = await read_more(opened, reader=self.reader, read_at=self.clock.now())
+            if isinstance(more, Signal):
+                await self.take(more)
+
+    async def take(self, signal: Signal, *, inbox_id: str = "") -> Incident | None:
+        """Let a signal do what it does; the incident where it opened one."""
+
+        async def once() -> Incident | None:
+            existing = await self._known(signal)
+            events = decide(
+                signal,
+                existing=existing,
+                catalog=self.catalog(),
+                now=self.clock.now(),
+                new_id=IncidentId(uuid4().hex),
+                last_times=await self._history(signal) if existing is None else (),
+            )
+            if not events:
+                if inbox_id:
+                    await self.ledger.journal.done(inbox_id)
+                return None
+            is_new = isinstance(events[0], IncidentOpened)
+            incident, _ = await self.ledger.append(
+                Change(
+                    incident=None if is_new else existing,
+                    incident_events=events,
+                    inbox_id=inbox_id,
+                )
+            )
+            return incident if is_new else None
+
+        return await again(once)
+
+    async def _known(self, signal: Signal) -> Incident | None:
+        for key in signal.keys:
+            row = await self.ledger.journal.incident_by_origin(key)
+            if row is not None:
+                return await self.ledger.incident(row.incident_id)
+        return None
+
+    async def _history(self, signal: Signal) -> tuple[LastTime, ...]:
+        """What was done before for this service, those of the same symptom first."""
+        facts = placed_facts(signal, self.catalog())
+        if not facts.service:
+            return ()
+        journal = self.ledger.journal
+        rows = await journal.runs(HistoryQuery(service=facts.service, limit=HISTORY_LOOK))
+        ids = {row.incident_id for row in rows}
+        found = [await journal.incident_row(incident_id) for incident_id in ids]
+        return last_times(rows, facts=facts, incidents={row.incident_id: row for row in found if row})
+
+    async def catch_up(self) -> None:
+        """At start: what PagerDuty has open and nobody heard here, and ids old enough to forget."""
+        await self.ledger.journal.forget_seen(before=self.clock.now() - REMEMBER)
+        if self.reader is None:
+            return
+        try:
+            for signal in await missed(reader=self.reader, read_at=self.clock.now()):
+                await self.take(signal)
+        except BotError as problem:
+            log.warning("open-incidents-not-read", reason=problem.message)
