@@ -184,6 +184,6 @@ def test_the_order_of_stamps_is_the_order_of_times(one: datetime, two: datetime)
         first, second = stamp(one), stamp(two)
     except OverflowError:
         return  # the first or last day of the calendar, seen from another zone
-    assert moment(first) == one
+    assert moment(first) == one.astimezone(UTC)
     assert (first < second) == (one.astimezone(UTC) < two.astimezone(UTC))
     assert len(first) == len(second) == 27

@@ -27,7 +27,6 @@ def make(path: Path) -> None:
 
     SQLite gives its side files the same mode.
     """
-    _check_place(path)
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     except OSError as error:
@@ -61,7 +60,7 @@ def open_for_writing(
 
 def open_for_reading(path: Path) -> sqlite3.Connection:
     """A connection that cannot write, beside a serving process or alone; the file must exist."""
-    _check_place(path)
+    check_place(path)
     if not path.exists():
         raise JournalUnavailable(
             f"there is no journal at {str(path)!r}",
@@ -102,7 +101,8 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
     )
 
 
-def _check_place(path: Path) -> None:
+def check_place(path: Path) -> None:
+    """Raise `JournalUnavailable` where no file can be."""
     if path.is_dir():
         raise JournalUnavailable(
             f"the journal {str(path)!r} is a directory", hint="give BOT_DATABASE_URL the path of a file"

@@ -28,6 +28,7 @@ from bot.journal.changes import Changes
 from bot.journal.codec import Codec, EventText, stamp
 from bot.journal.sqlite import queries, records
 from bot.journal.sqlite.file import (
+    check_place,
     make,
     open_for_reading,
     open_for_writing,
@@ -83,10 +84,11 @@ class SqliteJournal:
 
     async def close(self) -> None:
         """Finish what is queued, end every `changes()`, let go of the file. A second call does nothing."""
+        # The reader first: the last connection to close folds the log into the file, and a reader may not.
+        await self._reader.close()
         if self._writer is not None:
             await self._writer.close()
         self._changes.close()
-        await self._reader.close()
         if self._lock is not None:
             self._lock.release()
             self._lock = None
@@ -232,6 +234,7 @@ class SqliteJournal:
 
 
 def _lock_and_make(path: Path, holder: str) -> ServingLock:
+    check_place(path)
     lock = ServingLock(path, holder=holder)
     try:
         make(path)
