@@ -1,0 +1,1 @@
+"""The door programs use: signed webhooks, events with a token, health."""

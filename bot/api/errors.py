@@ -1,0 +1,122 @@
+"""How the API words an error: one status table and one JSON shape, `{"error": {"code", "message", "hint"}}`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from bot.api.auth import Unauthenticated
+from bot.errors import (
+    AlreadyDecided,
+    BadInput,
+    BotError,
+    Expired,
+    JournalUnavailable,
+    NotFound,
+    NotPermitted,
+    Refused,
+    Stale,
+    VersionConflict,
+)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+RETRY_AFTER_S = 10
+
+_log = logging.getLogger(__name__)
+
+_STATUS: tuple[tuple[type[BotError], int], ...] = (
+    (Unauthenticated, 401),
+    (NotPermitted, 403),
+    (BadInput, 400),
+    (NotFound, 404),
+    (AlreadyDecided, 409),
+    (Stale, 409),
+    (Expired, 410),
+    (Refused, 422),
+    (JournalUnavailable, 503),
+    (VersionConflict, 503),
+)
+"""The first class that fits decides; a `BotError` in none of them is our own trouble and shows a reference only."""
+
+_WORDS = {
+    400: ("bad-input", "the request cannot be read"),
+    404: ("not-found", "there is nothing here"),
+    405: ("method-not-allowed", "this address takes other methods"),
+    413: ("too-large", "the body is too large"),
+    417: ("bad-input", "expectations in headers are not supported"),
+}
+
+
+class TooLarge(BadInput):
+    """The body is larger than this address takes; the API answers 413."""
+
+    code = "too-large"
+
+
+def error_body(code: str, *, message: str, hint: str = "") -> dict[str, dict[str, str]]:
+    """The one shape of every error."""
+    return {"error": {"code": code, "message": message, "hint": hint}}
+
+
+def response_to(error: BotError, *, new_reference: Callable[[], str]) -> web.Response:
+    """The answer to an error raised on purpose."""
+    status = 413 if isinstance(error, TooLarge) else _status_of(error)
+    if status is None:
+        return response_to_unknown(error, new_reference=new_reference)
+    headers = {}
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    if status == 503:
+        # PagerDuty tries again for 48 hours after a 5xx, so nothing is lost by saying so.
+        headers["Retry-After"] = str(RETRY_AFTER_S)
+        return web.json_response(
+            error_body(
+                error.stable_code, message="the journal cannot take this now", hint="send it again later"
+            ),
+            status=status,
+            headers=headers,
+        )
+    return web.json_response(
+        error_body(error.stable_code, message=error.message, hint=error.hint), status=status, headers=headers
+    )
+
+
+def response_to_unknown(error: BaseException, *, new_reference: Callable[[], str]) -> web.Response:
+    """The answer to an error nobody foresaw: a reference into the log, never its text."""
+    reference = new_reference()
+    _log.error("request broke, reference %s", reference, exc_info=error)
+    return web.json_response(
+        error_body(
+            "internal", message=f"something broke here; reference {reference}", hint="look it up in the log"
+        ),
+        status=500,
+    )
+
+
+def answering(handler: Handler, *, new_reference: Callable[[], str]) -> Handler:
+    """The handler with every error turned into its answer."""
+
+    async def answered(request: web.Request) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except BotError as error:
+            return response_to(error, new_reference=new_reference)
+        except web.HTTPException as error:
+            code, message = _WORDS.get(error.status, ("http", error.reason.lower()))
+            allowed = error.headers.get("Allow")
+            return web.json_response(
+                error_body(code, message=message),
+                status=error.status,
+                headers={"Allow": allowed} if allowed else None,
+            )
+        except Exception as error:  # noqa: BLE001 - the door: whatever it is, the caller gets a reference
+            return response_to_unknown(error, new_reference=new_reference)
+
+    return answered
+
+
+def _status_of(error: BotError) -> int | None:
+    return next((status for kind, status in _STATUS if isinstance(error, kind)), None)
