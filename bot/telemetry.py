@@ -1,0 +1,288 @@
+"""What leaves the process beside its work: logs and metrics, and the redaction that text passes before it is kept.
+
+`Redactor` knows two kinds of secrets: the values this process was given (in the forms in which programs print
+them: plain, URL-encoded, JSON-escaped, base64 also in the middle of something longer), and text that has the
+shape of a credential. It errs to one side on purpose: a word too many is hidden, and a redacted output cannot
+be used in a later step. Every pattern runs in time linear in the text: no unbounded repeat can start at more
+than one place of the same stretch of text.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import re
+import sys
+from collections.abc import Iterable, Iterator, MutableMapping
+from typing import Any, TextIO
+from urllib.parse import quote
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+REDACTED = "[redacted]"
+SHORTEST_VALUE = 4
+"""A shorter value is not looked for: it would stand everywhere by chance."""
+
+LINE_LIMIT = 65_536
+"""A stream's line that grows longer is handed on in pieces, each redacted."""
+
+_PRIVATE_KEY_BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
+_PRIVATE_KEY_END = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
+
+# A value behind `password=`: quoted, or up to white space or a separator. Words that are no secret are let through.
+_VALUE = (
+    r"(?!\[redacted\]|\*{3}|(?:true|false|null|none|nil|yes|no)\b)"
+    r"(?:\"(?:[^\"\\\n]|\\.)++\"|'[^'\n]++'|[^\s\"',;&)]{3,})"
+)
+
+# (pattern, replacement): what is kept around a secret stands in groups.
+_SHAPES: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(_PRIVATE_KEY_BEGIN.pattern + r"[\s\S]*?(?:" + _PRIVATE_KEY_END.pattern + r"|\Z)"), REDACTED),
+    (re.compile(r"(?<![A-Za-z0-9])(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{16}(?![A-Za-z0-9])"), REDACTED),
+    (re.compile(r"(?<![A-Za-z0-9])(?:xox[a-z]|xapp|xwfp)-[A-Za-z0-9-]{10,}"), REDACTED),
+    (
+        re.compile(r"(hooks\.slack\.com/(?:services|workflows|triggers)/)[A-Za-z0-9/_-]{10,}"),
+        r"\1" + REDACTED,
+    ),
+    (re.compile(r"(?<![A-Za-z0-9])(?:gh[pousr]_|github_pat_|glpat-|npm_|pypi-)[A-Za-z0-9_-]{16,}"), REDACTED),
+    (re.compile(r"(?<![A-Za-z0-9])(?:sk|rk)[-_](?:live_|test_|ant-|proj-)?[A-Za-z0-9_-]{20,}"), REDACTED),
+    (re.compile(r"(?<![A-Za-z0-9])AIza[A-Za-z0-9_-]{35}"), REDACTED),
+    (
+        re.compile(r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]{8,}+(?:\.[A-Za-z0-9_-]*+)?"),
+        REDACTED,
+    ),
+    (
+        re.compile(r"(?i)(authorization[\"']?\s{0,3}[:=]\s{0,3}[\"']?(?:[a-z-]{3,12}\s{1,3})?)[^\s\"',]+"),
+        r"\1" + REDACTED,
+    ),
+    (re.compile(r"(?i)(?<![a-z0-9])(bearer\s{1,3})[A-Za-z0-9._~+/=-]{12,}"), r"\1" + REDACTED),
+    (re.compile(r"(?i)((?<![a-z0-9])(?:set-)?cookie:\s{0,3})[^\n]+"), r"\1" + REDACTED),
+    (re.compile(r"(://[^\s/@:]{0,128}:)[^\s/@]{1,256}(?=@)"), r"\1" + REDACTED),
+    (
+        re.compile(
+            r"(?i)((?:password|passwd|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credentials?)"
+            r"[a-z0-9_-]{0,24}[\"']?\s{0,3}[=:]\s{0,3})" + _VALUE
+        ),
+        r"\1" + REDACTED,
+    ),
+    (re.compile(r"(?i)(--(?:password|token|secret|api-key)\s{1,3})" + _VALUE), r"\1" + REDACTED),
+)
+
+
+class Redactor:
+    """Takes secrets out of text. Made once, with every value that must never be shown."""
+
+    def __init__(self, values: Iterable[str] = (), *, patterns: Iterable[str] = ()) -> None:
+        """`patterns` are further regular expressions whose whole match is hidden; keep them linear."""
+        forms = sorted({form for value in values for form in _forms(value)}, key=len, reverse=True)
+        known = re.compile("|".join(re.escape(form) for form in forms)) if forms else None
+        own = tuple((re.compile(pattern), REDACTED) for pattern in patterns)
+        self._rules = (*(((known, REDACTED),) if known else ()), *own, *_SHAPES)
+
+    def redact(self, text: str) -> tuple[str, bool]:
+        """The text with every secret replaced, and whether there was any."""
+        count = 0
+        for pattern, replacement in self._rules:
+            text, found = pattern.subn(replacement, text)
+            count += found
+        return text, bool(count)
+
+    def lines(self) -> RedactedLines:
+        """For text that arrives in pieces."""
+        return RedactedLines(self)
+
+    def tree(self, value: Any) -> Any:
+        """The same for every text in a tree of mappings and lists; other values stay."""
+        if isinstance(value, str):
+            return self.redact(value)[0]
+        if isinstance(value, dict):
+            return {self.tree(key): self.tree(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.tree(item) for item in value]
+        return value
+
+
+class RedactedLines:
+    """Redacts a stream without showing a secret in halves: whole lines only, private keys across lines."""
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+        self._rest = ""
+        self._is_in_key = False
+        self.was_redacted = False
+
+    def feed(self, text: str) -> str:
+        """What can be shown by now, ending with a line's end (or a piece of an endless line)."""
+        pending = self._rest + text
+        end = pending.rfind("\n") + 1
+        if len(pending) - end > LINE_LIMIT:
+            # White space is no part of a credential, so a cut there cannot halve one.
+            space = max(pending.rfind(" ", end), pending.rfind("\t", end)) + 1
+            end = space or len(pending)
+        ready, self._rest = pending[:end], pending[end:]
+        return self._shown(ready)
+
+    def finish(self) -> str:
+        """What was still held back."""
+        ready, self._rest = self._rest, ""
+        return self._shown(ready)
+
+    def _shown(self, text: str) -> str:
+        if not text:
+            return ""
+        if self._is_in_key:
+            end = _PRIVATE_KEY_END.search(text)
+            if end is None:
+                return ""
+            text = text[end.end() :]
+        begins = [match.end() for match in _PRIVATE_KEY_BEGIN.finditer(text)]
+        self._is_in_key = bool(begins) and _PRIVATE_KEY_END.search(text, begins[-1]) is None
+        shown, found = self._redactor.redact(text)
+        self.was_redacted = self.was_redacted or found
+        # An unfinished key swallows the end of its line; the reader still gets the line's end.
+        return shown + "\n" if self._is_in_key and not shown.endswith("\n") else shown
+
+
+def _forms(value: str) -> Iterator[str]:
+    """The ways a program may print a secret value."""
+    pieces = [value, *(line for line in value.splitlines() if len(line) >= 2 * SHORTEST_VALUE)]
+    for piece in (one.strip() for one in pieces):
+        if len(piece) < SHORTEST_VALUE:
+            continue
+        yield piece
+        yield quote(piece, safe="")
+        yield quote(piece)
+        yield json.dumps(piece)[1:-1]
+        yield json.dumps(piece, ensure_ascii=False)[1:-1]
+        yield from (form for form in _base64_forms(piece.encode()) if len(form) >= 2 * SHORTEST_VALUE)
+
+
+def _base64_forms(value: bytes) -> Iterator[str]:
+    """The characters that only `value` decides, for each of the three places it can start at (`user:pass`)."""
+    for offset in range(3):
+        padded = b"\0" * offset + value
+        first = (offset * 8 + 5) // 6
+        last = len(padded) * 8 // 6
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            yield encode(padded).decode()[first:last]
+
+
+# ---------------------------------------------------------------- logs
+
+
+def configure_logging(
+    redactor: Redactor, *, level: str = "info", as_json: bool = False, stream: TextIO | None = None
+) -> None:
+    """Send all logs, the libraries' too, as redacted lines to `stream` (stderr). May be called again."""
+
+    def redacted(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        for key, value in event.items():
+            event[key] = redactor.tree(value) if isinstance(value, str | dict | list | tuple) else value
+        return event
+
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.processors.format_exc_info,
+    ]
+    renderer: structlog.typing.Processor = (
+        structlog.processors.JSONRenderer(default=_plain)
+        if as_json
+        else structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], drop_missing=True)
+    )
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                _texts,
+                redacted,
+                renderer,
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+
+
+def _texts(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Objects become the text that would be printed for them, before and not after redaction."""
+    for key, value in event.items():
+        if not isinstance(value, str | int | float | bool | dict | list | tuple | type(None)):
+            event[key] = str(value)
+    return event
+
+
+def _plain(value: object) -> str:
+    return f"<{type(value).__name__}>"
+
+
+# ---------------------------------------------------------------- metrics
+
+
+class Metrics:
+    """The numbers an operator watches, in a registry of its own; labels have few values, never names of people."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.signals = Counter(
+            "runbook_bot_signals",
+            "Inbound facts, by source and what became of them (accepted, duplicate, refused)",
+            ["source", "result"],
+            registry=self.registry,
+        )
+        self.decisions = Counter(
+            "runbook_bot_decisions",
+            "Approvals, rejections, skips, edits and refusals",
+            ["decision"],
+            registry=self.registry,
+        )
+        self.decision_wait_seconds = Histogram(
+            "runbook_bot_decision_wait_seconds",
+            "From a proposal to its decision",
+            buckets=(1, 5, 15, 30, 60, 120, 300, 600, 1800, 3600),
+            registry=self.registry,
+        )
+        self.steps = Counter(
+            "runbook_bot_steps",
+            "Executed steps, by type and verdict",
+            ["type", "verdict"],
+            registry=self.registry,
+        )
+        self.step_seconds = Histogram(
+            "runbook_bot_step_seconds",
+            "How long steps ran",
+            ["type"],
+            buckets=(0.1, 0.5, 1, 5, 15, 60, 300, 900),
+            registry=self.registry,
+        )
+        self.runs = Counter(
+            "runbook_bot_runs", "Finished runs, by status", ["status"], registry=self.registry
+        )
+        self.active_runs = Gauge(
+            "runbook_bot_active_runs", "Runs that are not finished", registry=self.registry
+        )
+        self.deliveries = Counter(
+            "runbook_bot_deliveries",
+            "Messages to Slack, by result (posted, updated, retried, refused)",
+            ["result"],
+            registry=self.registry,
+        )
+        self.undelivered = Gauge(
+            "runbook_bot_undelivered_messages",
+            "Messages the journal wants and Slack lacks",
+            registry=self.registry,
+        )
