@@ -1,0 +1,36 @@
+"""A local Slack, a journal on disk and the door's gateway between them, made new for each test."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot.sandbox.server import Sandbox
+from bot.slack.gateway import Gateway
+from tests.slack.desk import Desk, HandClock, journal_in
+
+
+@pytest.fixture
+async def slack() -> AsyncIterator[Sandbox]:
+    async with Sandbox() as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def clock() -> HandClock:
+    return HandClock()
+
+
+@pytest.fixture
+async def gateway(slack: Sandbox, clock: HandClock) -> AsyncIterator[Gateway]:
+    gateway = Gateway.open(slack.bot_token, base_url=slack.base_url, clock=clock)
+    yield gateway
+    await gateway.close()
+
+
+@pytest.fixture
+async def desk(tmp_path: Path, slack: Sandbox, gateway: Gateway, clock: HandClock) -> AsyncIterator[Desk]:
+    async with journal_in(tmp_path) as journal:
+        yield Desk(journal=journal, slack=slack, gateway=gateway, clock=clock)
