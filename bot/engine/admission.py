@@ -51,7 +51,7 @@ class Admission:
         ahead = self._ahead(wanted)
         if ahead:
             self._line_up(wanted)
-            return Wait(waiting_for=f"run {ahead[-1].run_id}, which is before it", position=len(ahead) + 1)
+            return Wait(waiting_for=self._words_ahead(ahead[-1], wanted), position=len(ahead) + 1)
         in_the_way = await self._take(wanted)
         if in_the_way is None:
             self._leave_line(run.id)
@@ -112,13 +112,22 @@ class Admission:
         held = {hold.name: hold for hold in await self.journal.holds()}
         if any(held[slot].run_id == wanted.run_id for slot in slots if slot in held):
             return await self.journal.take_holds(wanted.run_id, sorted(wanted.targets))
-        free = [slot for slot in slots if slot not in held]
-        if not free:
-            return held[slots[-1]]
-        return await self.journal.take_holds(wanted.run_id, sorted([free[0], *wanted.targets]))
+        in_the_way = held.get(slots[-1])
+        for slot in slots:
+            if slot not in held:
+                in_the_way = await self.journal.take_holds(wanted.run_id, sorted([slot, *wanted.targets]))
+                if in_the_way is None or in_the_way.name != slot:
+                    return in_the_way
+        return in_the_way
 
     def _limit(self) -> int:
         return max(1, self.catalog().limits.max_concurrent_runbooks)
+
+    def _words_ahead(self, before: _Wanted, wanted: _Wanted) -> str:
+        shared = sorted(before.targets & wanted.targets)
+        if shared:
+            return f"{shared[0].partition(':')[2]}, for which run {before.run_id} waits before it"
+        return self._words(Hold(name="slot:", run_id=before.run_id), wanted)
 
     def _words(self, hold: Hold, wanted: _Wanted) -> str:
         if hold.name.startswith("slot:"):
