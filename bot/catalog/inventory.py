@@ -1,0 +1,208 @@
+"""`catalog.yaml`: what there is (environments, targets, services, people, secrets, metrics) and the switches.
+
+The short forms people write (`api.example: prod`, `oncall: [U1, U2]`) and the long ones mean the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from bot.catalog.checking import FileModel, checked
+from bot.catalog.schema import (
+    MAX_CONCURRENT_RUNBOOKS,
+    ApproverGroup,
+    Catalog,
+    Cluster,
+    Environment,
+    EnvironmentName,
+    Host,
+    Limits,
+    Metric,
+    Secret,
+    Service,
+    ServiceName,
+    UrlHost,
+)
+from bot.catalog.source import Document
+
+
+def _listed(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+def _nothing_is_empty(value: Any) -> Any:
+    return {} if value is None else value
+
+
+def _short(key: str) -> BeforeValidator:
+    """A bare text or list stands for a mapping with only `key`."""
+    return BeforeValidator(lambda value: {key: value} if isinstance(value, str | list) else value)
+
+
+_OPTIONAL = BeforeValidator(_nothing_is_empty)
+"""A name with nothing behind it is a thing with every default."""
+
+Names = Annotated[list[str], BeforeValidator(_listed)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class EnvironmentSpec(FileModel):
+    """One environment as written."""
+
+    approvers: Names = Field(default_factory=list)
+    confirm_every_step: bool = False
+    auto_start: bool = False
+
+
+class HostSpec(FileModel):
+    """One host as written: its environment, or a mapping with more."""
+
+    environment: str
+    address: str = ""
+    port: Port | None = None
+    user: str = ""
+
+
+class ClusterSpec(FileModel):
+    """One cluster as written."""
+
+    context: str = ""
+    namespaces: dict[str, str] = Field(default_factory=dict)
+
+
+class UrlSpec(FileModel):
+    """One URL host as written: its environment, or a mapping with more."""
+
+    environment: str
+    allow_private: bool = False
+    allow_plain_http: bool = False
+
+
+class ServiceSpec(FileModel):
+    """One service as written; PagerDuty ids are aliases like any other name."""
+
+    team: str = ""
+    aliases: Names = Field(default_factory=list)
+    pagerduty_id: str = ""
+    pagerduty_ids: Names = Field(default_factory=list)
+    channel: str = ""
+    host: str = ""
+    environment: str | None = None
+    approvers: Names = Field(default_factory=list)
+    starters: Names = Field(default_factory=list)
+    links: dict[str, str] = Field(default_factory=dict)
+
+
+class GroupSpec(FileModel):
+    """One group of approvers as written: a list of members, or a mapping with more."""
+
+    members: Names
+    direct_message: bool = False
+
+
+class SecretSpec(FileModel):
+    """One secret as written: the hosts it may be sent to."""
+
+    hosts: Names = Field(default_factory=list)
+
+
+class MetricSpec(FileModel):
+    """One metric as written: a query, or a mapping with more."""
+
+    query: str
+    description: str = ""
+
+
+class LimitsSpec(FileModel):
+    """Limits as written."""
+
+    max_concurrent_runbooks: Annotated[int, Field(ge=1, le=1000)] = MAX_CONCURRENT_RUNBOOKS
+
+
+class CatalogFile(FileModel):
+    """Everything `catalog.yaml` may say."""
+
+    environments: dict[str, Annotated[EnvironmentSpec, _OPTIONAL]]
+    hosts: dict[str, Annotated[HostSpec, _short("environment")]] = Field(default_factory=dict)
+    host_groups: dict[str, Names] = Field(default_factory=dict)
+    clusters: dict[str, ClusterSpec] = Field(default_factory=dict)
+    urls: dict[str, Annotated[UrlSpec, _short("environment")]] = Field(default_factory=dict)
+    services: dict[str, Annotated[ServiceSpec, _OPTIONAL]] = Field(default_factory=dict)
+    groups: dict[str, Annotated[GroupSpec, _short("members")]] = Field(default_factory=dict)
+    secrets: dict[str, Annotated[SecretSpec, _OPTIONAL, _short("hosts")]] = Field(default_factory=dict)
+    metrics: dict[str, Annotated[MetricSpec, _short("query")]] = Field(default_factory=dict)
+    limits: LimitsSpec = LimitsSpec()
+    max_concurrent_runbooks: Annotated[int, Field(ge=1, le=1000)] | None = None
+    default_host: str = ""
+    default_channel: str = ""
+    allow_local_shell: bool = False
+    local_environment: str | None = None
+    python_actions: bool = False
+
+
+def read_inventory(document: Document) -> Catalog | None:
+    """The catalog without its actions and runbooks; None when `catalog.yaml` cannot be used, with the reasons noted."""
+    spec = checked(CatalogFile, document.data, document) if document.data is not None else None
+    if spec is None:
+        return None
+    most = spec.max_concurrent_runbooks or spec.limits.max_concurrent_runbooks
+    return Catalog(
+        environments={
+            name: Environment(
+                name=EnvironmentName(name),
+                approvers=tuple(item.approvers),
+                confirm_every_step=item.confirm_every_step,
+                auto_start=item.auto_start,
+            )
+            for name, item in spec.environments.items()
+        },
+        hosts={name: Host(name=name, **item.model_dump()) for name, item in spec.hosts.items()},
+        host_groups={name: tuple(hosts) for name, hosts in spec.host_groups.items()},
+        clusters={name: Cluster(name=name, **item.model_dump()) for name, item in spec.clusters.items()},
+        urls={name.lower(): _url(name, item) for name, item in spec.urls.items()},
+        services={name: _service(name, item) for name, item in spec.services.items()},
+        groups={
+            name: ApproverGroup(name=name, members=tuple(item.members), direct_message=item.direct_message)
+            for name, item in spec.groups.items()
+        },
+        secrets={name: Secret(name=name, hosts=tuple(item.hosts)) for name, item in spec.secrets.items()},
+        metrics={name: Metric(name=name, **item.model_dump()) for name, item in spec.metrics.items()},
+        limits=Limits(max_concurrent_runbooks=most),
+        default_host=spec.default_host,
+        default_channel=spec.default_channel,
+        allow_local_shell=spec.allow_local_shell,
+        local_environment=EnvironmentName(spec.local_environment) if spec.local_environment else None,
+        python_actions=spec.python_actions,
+    )
+
+
+def _url(name: str, spec: UrlSpec) -> UrlHost:
+    host, _, port = name.lower().rpartition(":")
+    has_port = bool(host) and port.isascii() and port.isdigit()
+    return UrlHost(
+        name=host if has_port else name.lower(),
+        port=int(port) if has_port else None,
+        environment=EnvironmentName(spec.environment),
+        allow_private=spec.allow_private,
+        allow_plain_http=spec.allow_plain_http,
+    )
+
+
+def _service(name: str, spec: ServiceSpec) -> Service:
+    pagerduty = [spec.pagerduty_id] if spec.pagerduty_id else []
+    aliases = dict.fromkeys([*spec.aliases, *pagerduty, *spec.pagerduty_ids])
+    links: Mapping[str, str] = spec.links
+    return Service(
+        name=ServiceName(name),
+        team=spec.team,
+        aliases=tuple(aliases),
+        channel=spec.channel,
+        host=spec.host,
+        environment=EnvironmentName(spec.environment) if spec.environment else None,
+        approvers=tuple(spec.approvers),
+        starters=tuple(spec.starters),
+        links=links,
+    )

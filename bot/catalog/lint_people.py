@@ -1,0 +1,127 @@
+"""Approvers: is everybody named somebody, and does each step that asks have someone who may answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.catalog.lint_inventory import approvers, is_countable
+from bot.catalog.lint_places import environments_of
+from bot.catalog.schema import Catalog, Runbook, Service, Step
+from bot.catalog.source import Location
+from bot.catalog.writing import Action, Book, Part
+
+
+def lint(owner: Action | Book, catalog: Catalog) -> None:
+    """Note approvers that name nobody, and steps nobody could ever approve."""
+    document = owner.document
+    approvers(catalog, document, owner.head.safety.approvers, ("safety", "approvers"))
+    if isinstance(owner, Action):
+        approvers(catalog, document, owner.head.approvers, ("approvers",))
+        _enough(
+            owner.parts[0], catalog, owner.step.action_rules.approvers, owner.step.action_rules.min_approvals
+        )
+        return
+    for part in owner.parts:
+        own = document.data
+        for key in part.location:
+            own = own[key]
+        if not isinstance(own, dict):
+            continue
+        if "approvers" in own:
+            approvers(catalog, document, part.step.rules.approvers, part.at("approvers"))
+        elif part.step.rules.approvers:
+            approvers(catalog, document, part.step.rules.approvers, part.at("safety", "approvers"))
+        if owner.runbook is not None and not part.is_rollback:
+            _answered(part, owner.runbook, catalog)
+
+
+def asks(step: Step) -> bool:
+    """Whether a step wants a decision wherever no environment insists on one."""
+    if step.type == "diagnose":
+        return False
+    said = (step.rules.requires_approval, step.action_rules.requires_approval)
+    return True in said or False not in said
+
+
+def _answered(part: Part, runbook: Runbook, catalog: Catalog) -> None:
+    step = part.step
+    if not asks(step):
+        return
+    for level in (step.rules, step.action_rules, runbook.rules):
+        if level.approvers:
+            least = next(
+                (
+                    rules.min_approvals
+                    for rules in (step.rules, step.action_rules, runbook.rules)
+                    if rules.min_approvals
+                ),
+                None,
+            )
+            if level is not step.action_rules or least != level.min_approvals:
+                _enough(part, catalog, level.approvers, least)
+            return
+    lonely = _lonely(step, runbook, catalog)
+    if lonely:
+        part.document.report(
+            "RB040",
+            f"{step.name!r} asks for approval, and nobody may give it{lonely}",
+            part.location,
+            hint="name approvers: at the step, action, runbook, service or environment, "
+            "or tag it require_approval: false",
+        )
+
+
+def _lonely(step: Step, runbook: Runbook, catalog: Catalog) -> str:
+    """For whom nobody is named, as the end of a sentence; "" when everybody has someone.
+
+    For services and environments that are known beforehand each must have someone; where they are not, one
+    place that has someone is enough for the step to be of use.
+    """
+    named = [
+        service for name in runbook.trigger.services if (service := catalog.service_named(name)) is not None
+    ]
+    services: Sequence[Service | None] = named or [None, *catalog.services.values()]
+    lonely = [service for service in services if not _has_someone(step, service, catalog)]
+    if named and lonely:
+        return f" for {', '.join(service.name for service in lonely if service)}"
+    return " anywhere" if not named and len(lonely) == len(services) else ""
+
+
+def _has_someone(step: Step, service: Service | None, catalog: Catalog) -> bool:
+    if service is not None and service.approvers:
+        return True
+    places = environments_of(step, catalog)
+    if places is None or not places:
+        host = catalog.hosts.get(service.host) if service is not None else None
+        own = service.environment if service is not None else None
+        places = {host.environment} if host is not None and step.type == "shell" else {own} if own else None
+    known = catalog.environments
+    if places is None:
+        return any(environment.approvers for environment in known.values())
+    return all(known[name].approvers for name in places if name in known)
+
+
+def _enough(part: Part, catalog: Catalog, entries: Sequence[str], least: int | None) -> None:
+    """More approvals than people can never come together; user groups and on-call are not counted."""
+    people: set[str] = set()
+    for entry in entries:
+        group = catalog.groups.get(entry.removeprefix("@"))
+        for member in group.members if group else (entry,):
+            if not is_countable(member):
+                return
+            people.add(member.lower())
+    if least and entries and least > len(people):
+        part.document.report(
+            "RB041",
+            f"{least} approvals are asked for, but only {len(people)} may approve",
+            _place_of_count(part),
+        )
+
+
+def _place_of_count(part: Part) -> Location:
+    for path in (("min_approvals",), ("safety", "min_approvals")):
+        if part.at(*path) in part.document.values:
+            return part.at(*path)
+    if ("safety", "min_approvals") in part.document.values:
+        return ("safety", "min_approvals")
+    return part.location

@@ -1,0 +1,363 @@
+"""Targets: does each one exist, which environment is it in, and may the step go there at all."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from bot.catalog import urls
+from bot.catalog.lint_inventory import environment, unknown
+from bot.catalog.placeholders import parse
+from bot.catalog.schema import Catalog, Step, UrlHost
+from bot.catalog.source import Location
+from bot.catalog.writing import Action, Book, Part
+
+LOCAL = "local"
+"""The name a shell step gives the bot's own machine."""
+
+_HTTP_READS = ("GET", "HEAD", "OPTIONS")
+
+
+def lint(owner: Action | Book, catalog: Catalog) -> None:
+    """Note targets that do not exist and steps that could never run where they are meant to."""
+    scopes = owner.head.safety.scopes or ()
+    for index, name in enumerate(scopes):
+        environment(catalog, owner.document, name, ("safety", "scopes", index))
+    for part in owner.parts:
+        if isinstance(owner, Book):
+            for index, name in enumerate(part.step.rules.scopes or ()):
+                environment(catalog, part.document, name, part.at("safety", "scopes", index))
+        if part.is_reference:
+            if not part.is_rollback:
+                _reference(part, catalog)
+            continue
+        _targets(part, catalog)
+        if not part.is_rollback:
+            _way_back(part)
+            _scoped(part, catalog)
+    _unreachable(owner, catalog)
+
+
+def environments_of(step: Step, catalog: Catalog) -> set[str] | None:
+    """The environments a step's written-out targets are in; None when they are known only at run time.
+
+    A step without targets (a message, a diagnosis) is in none: the empty set.
+    """
+    match step.type:
+        case "shell":
+            hosts = _hosts(step, catalog)
+            if hosts is None:
+                return None
+            if hosts == [LOCAL] and LOCAL not in catalog.hosts:
+                return {catalog.local_environment} if catalog.local_environment else set()
+            return {catalog.hosts[name].environment for name in hosts if name in catalog.hosts}
+        case "http":
+            address = step.input.get("url")
+            url = url_of(address, catalog) if isinstance(address, str) else None
+            return {url.environment} if url else None
+        case "kubernetes":
+            return _cluster_environments(step, catalog)
+        case "slack" | "diagnose":
+            return set()
+        case _:
+            return None
+
+
+def changes(step: Step) -> bool:
+    """Whether a step may change something that it cannot take back by itself (a cluster's state is read first)."""
+    match step.type:
+        case "shell":
+            return step.input.get("read_only") is not True
+        case "http":
+            return str(step.input.get("method", "GET")).upper() not in _HTTP_READS
+        case "python":
+            return True
+        case _:
+            return False
+
+
+def url_of(address: str, catalog: Catalog) -> UrlHost | None:
+    """The entry under `urls:` that an address falls under."""
+    where = urls.host_and_port(address)
+    if where is None:
+        return None
+    host, port = where
+    default = 80 if address.lower().startswith("http:") else 443
+    name = f"[{host}]" if ":" in host else host
+    exact = catalog.urls.get(f"{name}:{port or default}")
+    return exact or (catalog.urls.get(name) if port in (None, default) else None)
+
+
+def _hosts(step: Step, catalog: Catalog) -> list[str] | None:
+    """The hosts a shell step names, groups opened; None when the service decides or a placeholder does."""
+    written = step.input.get("host") or step.input.get("hosts")
+    if written is None:
+        return None
+    names = [written] if isinstance(written, str) else list(written)
+    found: list[str] = []
+    for name in names:
+        settled = _settled(name, step)
+        if settled is None:
+            return None
+        found.extend(catalog.host_groups.get(settled, (settled,)))
+    return found
+
+
+def _settled(text: Any, step: Step) -> str | None:
+    """The text itself, or what a lone `{{ params.x }}` of an action is given; None when only a run knows."""
+    template = parse(str(text))
+    if not template.placeholders:
+        return str(text)
+    if template.lone is None or not step.action or not template.lone.path.startswith("params."):
+        return None
+    name = template.lone.path.removeprefix("params.")
+    defaults = {param.name: param.default for param in step.params}
+    given = step.arguments.get(name, defaults.get(name) if step.arguments else None)
+    return str(given) if given is not None and not parse(str(given)).placeholders else None
+
+
+def _cluster_environments(step: Step, catalog: Catalog) -> set[str] | None:
+    given = step.input.get("cluster") or (
+        next(iter(catalog.clusters)) if len(catalog.clusters) == 1 else None
+    )
+    cluster = catalog.clusters.get(_settled(given, step) or "") if given else None
+    if cluster is None:
+        return None
+    namespace = step.input.get("namespace")
+    if namespace is None:
+        return set(cluster.namespaces.values())
+    settled = _settled(namespace, step)
+    return {cluster.namespaces[settled]} if settled and settled in cluster.namespaces else None
+
+
+# ---------------------------------------------------------------- existence
+
+
+def _targets(part: Part, catalog: Catalog) -> None:
+    match part.step.type:
+        case "shell":
+            _shell(part, catalog)
+        case "http":
+            _http(part, catalog)
+        case "kubernetes":
+            _kubernetes(part, catalog)
+        case "python":
+            _python(part, catalog)
+        case "diagnose":
+            service = part.step.input.get("service")
+            if service and not parse(service).placeholders and catalog.service_named(service) is None:
+                unknown(
+                    part.document, "RB027", "service", service, part.at("service"), list(catalog.services)
+                )
+
+
+def _shell(part: Part, catalog: Catalog) -> None:
+    for name, place in _host_names(part):
+        if parse(name).placeholders:
+            continue
+        if name == LOCAL and LOCAL not in catalog.hosts:
+            if not catalog.allow_local_shell:
+                part.document.report(
+                    "RB044",
+                    "this would run on the bot's own machine, which is not allowed",
+                    place,
+                    hint="name a host, or set allow_local_shell: true in catalog.yaml",
+                )
+        elif name not in catalog.hosts and name not in catalog.host_groups:
+            unknown(
+                part.document,
+                "RB024",
+                "host",
+                name,
+                place,
+                [*catalog.hosts, *catalog.host_groups],
+                listed="hosts",
+            )
+    names_host = any(part.step.input.get(key) for key in ("host", "hosts"))
+    has_service_host = any(service.host for service in catalog.services.values())
+    if not names_host and not has_service_host and not catalog.default_host and not catalog.allow_local_shell:
+        part.document.report(
+            "RB044",
+            "nothing says where this command runs, and the bot's own machine is not allowed",
+            part.at("command"),
+            hint="name a host:, or set default_host or the service's host in catalog.yaml",
+        )
+
+
+def _host_names(part: Part) -> Iterator[tuple[str, Location]]:
+    for key in ("host", "hosts"):
+        written = part.step.input.get(key)
+        if key in part.inherited or written is None:
+            continue
+        if isinstance(written, str):
+            yield written, part.at(key)
+        elif isinstance(written, list):
+            yield from (
+                (name, part.at(key, index)) for index, name in enumerate(written) if isinstance(name, str)
+            )
+
+
+def _http(part: Part, catalog: Catalog) -> None:
+    address = part.step.input.get("url")
+    if not isinstance(address, str) or urls.check(parse(address)):
+        if isinstance(address, str) and not parse(address).placeholders:
+            part.document.report("RB012", f"{address!r} is no http or https address", part.at("url"))
+        return
+    url = url_of(address, catalog)
+    host, port = urls.host_and_port(address) or ("", None)
+    if url is None:
+        shown = f"{host}:{port}" if port else host
+        unknown(part.document, "RB026", "URL host", shown, part.at("url"), list(catalog.urls), listed="urls")
+    elif address.lower().startswith("http:") and not url.allow_plain_http:
+        part.document.report(
+            "RB026",
+            f"{host!r} is to be reached by https",
+            part.at("url"),
+            hint="allow_plain_http: true at its entry under urls: would allow http",
+        )
+
+
+def _kubernetes(part: Part, catalog: Catalog) -> None:
+    given = part.step.input.get("cluster")
+    if given and not parse(given).placeholders and given not in catalog.clusters:
+        if "cluster" not in part.inherited:
+            unknown(part.document, "RB025", "cluster", given, part.at("cluster"), list(catalog.clusters))
+        return
+    if not given and len(catalog.clusters) != 1:
+        part.document.report(
+            "RB025",
+            f"there are {len(catalog.clusters)} clusters in catalog.yaml, so this step must name one",
+            part.location,
+            hint=f"cluster: {' | '.join(catalog.clusters)}"
+            if catalog.clusters
+            else "list one under clusters:",
+        )
+        return
+    namespace = part.step.input.get("namespace")
+    cluster = catalog.clusters.get(given or next(iter(catalog.clusters)))
+    if (
+        cluster is None
+        or not isinstance(namespace, str)
+        or parse(namespace).placeholders
+        or "namespace" in part.inherited
+    ):
+        return
+    if namespace not in cluster.namespaces:
+        kind = f"namespace of cluster {cluster.name!r} called"
+        unknown(part.document, "RB025", kind, str(namespace), part.at("namespace"), list(cluster.namespaces))
+
+
+def _python(part: Part, catalog: Catalog) -> None:
+    place = part.at("function")
+    if not catalog.python_actions:
+        part.document.report(
+            "RB045",
+            "Python actions are off",
+            place,
+            hint="set python_actions: true in catalog.yaml to allow them",
+        )
+        return
+    module, _, name = str(part.step.input.get("function", "")).partition(".")
+    file = Path(catalog.root) / "actions" / f"{module}.py"
+    try:
+        tree = ast.parse(file.read_bytes())
+    except OSError:
+        part.document.report("RB045", f"there is no actions/{module}.py", place)
+        return
+    except (SyntaxError, ValueError, RecursionError) as error:
+        part.document.report("RB045", f"actions/{module}.py cannot be read: {error}", place)
+        return
+    functions = [node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    if name not in functions:
+        hint = f"it has {', '.join(functions)}" if functions else ""
+        part.document.report("RB045", f"actions/{module}.py has no function {name!r}", place, hint=hint)
+
+
+# ---------------------------------------------------------------- permission
+
+
+def _way_back(part: Part) -> None:
+    if changes(part.step) and part.step.rollback is None and not part.step.irreversible:
+        part.document.report(
+            "RB042",
+            f"{part.step.name!r} changes something and says nothing about the way back",
+            part.at(*_telling(part)),
+            hint='add rollback: (a command, a step, or {manual: "…"}), or irreversible: true'
+            + ("; read_only: true when it only looks" if part.step.type == "shell" else ""),
+        )
+
+
+def _telling(part: Part) -> tuple[str, ...]:
+    """The key that best stands for the step."""
+    return next(
+        ((key,) for key in ("id", "name", "command", "type") if part.at(key) in part.document.values), ()
+    )
+
+
+def _scopes(part: Part) -> tuple[str, ...] | None:
+    if part.step.action:
+        return part.step.action_rules.scopes
+    if part.step.rules.scopes is not None:
+        return part.step.rules.scopes
+    return tuple(part.owner.head.safety.scopes) if part.owner.head.safety.scopes is not None else None
+
+
+def _scoped(part: Part, catalog: Catalog) -> None:
+    scopes = _scopes(part)
+    step = part.step
+    tag = step.action_rules.requires_approval if part.phase == "action" else step.rules.requires_approval
+    if scopes is None and tag is False and changes(step) and part.owner.head.safety.scopes is None:
+        part.document.report(
+            "RB047",
+            f"{step.name!r} is to run unattended, but without scopes it asks everywhere",
+            part.at(*_telling(part)),
+            hint="name the environments under safety: {scopes: […]}",
+        )
+    _outside(part, catalog, scopes, ())
+
+
+def _reference(part: Part, catalog: Catalog) -> None:
+    _outside(part, catalog, part.step.action_rules.scopes, ("action",))
+
+
+def _outside(part: Part, catalog: Catalog, scopes: tuple[str, ...] | None, key: tuple[str, ...]) -> None:
+    if scopes is None:
+        return
+    step = part.step
+    digest = step.digest if step.action else _runbook_digest(part)
+    allowed = {*scopes, *catalog.promotions.get(digest, ())}
+    where = ", ".join(sorted(allowed)) or "nowhere"
+    for place in sorted((environments_of(step, catalog) or set()) - allowed):
+        part.document.report(
+            "RB046",
+            f"{step.name!r} would touch {place}, where it may not run (allowed: {where})",
+            part.at(*(key or _telling(part))),
+            hint="promote it there with evidence, or add the environment to its scopes",
+        )
+
+
+def _runbook_digest(part: Part) -> str:
+    runbook = part.owner.runbook if isinstance(part.owner, Book) else None
+    return runbook.digest if runbook else ""
+
+
+def _unreachable(owner: Action | Book, catalog: Catalog) -> None:
+    """An environment in `scopes` that no written-out target is in: a slip, or a target that was forgotten."""
+    inline = [part for part in owner.parts if not part.is_reference and not part.is_rollback]
+    found = [environments_of(part.step, catalog) for part in inline]
+    reachable: set[str] = set()
+    for environments in found:
+        if environments is None:
+            return
+        reachable |= environments
+    if not reachable:
+        return
+    for index, name in enumerate(owner.head.safety.scopes or ()):
+        if name in catalog.environments and name not in reachable:
+            owner.document.report(
+                "RB043",
+                f"{name} is allowed, but nothing here is in it (only in {', '.join(sorted(reachable))})",
+                ("safety", "scopes", index),
+            )

@@ -1,0 +1,110 @@
+"""Secrets: declared, named only where one can be sent, sent only where they may go, and never written out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from bot.catalog import secret_names, urls
+from bot.catalog.checking import closest
+from bot.catalog.encoding import SECRET_BEARING, Place
+from bot.catalog.schema import Catalog, Secret
+from bot.catalog.source import Document, Location
+from bot.catalog.templating import Site, sites
+from bot.catalog.writing import InputModels, Part
+
+_TOKEN_SHAPES = re.compile(
+    r"AKIA[0-9A-Z]{16}|xox[abeprs]-[A-Za-z0-9-]{10,}|xapp-1-[A-Za-z0-9-]{10,}|gh[pousr]_[A-Za-z0-9]{30,}"
+    r"|github_pat_[A-Za-z0-9_]{30,}|glpat-[A-Za-z0-9_-]{18,}|sk-[A-Za-z0-9_-]{24,}"
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----|eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\."
+    r"|https?://[^\s/@:{]+:[^\s/@{$]+@"
+)
+_ASSIGNED = re.compile(
+    r"(?i)(?:password|passwd|secret|token|api[_-]?key)[\"']?\s*[=:]\s*[\"']?(?![$<{\"'\s]|\.\.\.)([^\s\"'&]{8,})"
+)
+_BEARER = re.compile(r"(?i)\b(?:bearer|basic|token)\s+(?![${])([A-Za-z0-9+/=._-]{12,})")
+_TELLING_KEY = re.compile(r"(?i)^(?:.*[_-])?(?:password|passwd|secret|token|api[_-]?key|authorization)$")
+
+
+def lint_names(part: Part, catalog: Catalog, input_models: InputModels, *, knows_inventory: bool) -> None:
+    """Note each `$NAME` that is not declared, cannot be sent from here, or would go to a host it is not for."""
+    if part.is_reference:
+        return
+    found = list(sites(part.step.input, input_models[part.step.type]))
+    address = next((site.text for site in found if site.place is Place.URL), "")
+    for site in found:
+        if site.is_key or "$" not in site.text:
+            continue
+        for name in secret_names.names_in(site.text):
+            place = part.at(*site.location)
+            secret = catalog.secrets.get(name)
+            if site.place not in SECRET_BEARING:
+                _cannot_be_sent(part, site, secret, name, place)
+            elif secret is None:
+                if knows_inventory:
+                    hint = (
+                        closest(name, catalog.secrets) or "add it to secrets: in catalog.yaml, with its hosts"
+                    )
+                    part.document.report("RB050", f"the secret ${name} is not declared", place, hint=hint)
+            elif not _may_go_to(secret, address):
+                hosts = ", ".join(secret.hosts) or "no host"
+                part.document.report("RB052", f"${name} may be sent to {hosts}, not to this host", place)
+
+
+def _cannot_be_sent(part: Part, site: Site, secret: Secret | None, name: str, place: Location) -> None:
+    """In a command `$NAME` is the shell's own variable, and so nothing to report unless it is one of our secrets."""
+    if secret is not None:
+        part.document.report(
+            "RB051",
+            f"${name} is a secret, and secrets are sent only by http steps",
+            place,
+            hint="let the target read it from its own environment"
+            if site.place is Place.SHELL
+            else "$$ writes a dollar sign where none is meant",
+        )
+
+
+def _may_go_to(secret: Secret, address: str) -> bool:
+    where = urls.host_and_port(address)
+    if where is None:
+        return True
+    host, port = where
+    allowed = {name.lower() for name in secret.hosts}
+    default = 80 if address.lower().startswith("http:") else 443
+    return host in allowed or f"{host}:{port or default}" in allowed
+
+
+def lint_plain_text(document: Document) -> None:
+    """Note texts that look like a key or password somebody wrote out."""
+    for location, text in _texts(document.data, ()):
+        if location[:1] == ("secrets",):
+            # Their names tell, their values are only the hosts they may go to.
+            continue
+        key = next((part for part in reversed(location) if isinstance(part, str)), "")
+        is_assigned = _ASSIGNED.search(text) and "$" not in text
+        is_telling = bool(
+            _TELLING_KEY.match(key)
+            and len(text) >= 8
+            and not re.search(r"[\s${]", text)
+            and len(location) > 1
+        )
+        if _TOKEN_SHAPES.search(text) or is_assigned or _BEARER.search(text) or is_telling:
+            document.report(
+                "RB053",
+                "this looks like a secret written out",
+                location,
+                hint="declare it under secrets: in catalog.yaml and write $NAME here",
+            )
+
+
+def _texts(data: Any, location: Location) -> Iterator[tuple[Location, str]]:
+    if isinstance(data, str):
+        if len(data) >= 8:
+            yield location, data
+    elif isinstance(data, dict):
+        for key, value in data.items():
+            yield from _texts(value, (*location, key))
+    elif isinstance(data, list):
+        for index, value in enumerate(data):
+            yield from _texts(value, (*location, index))

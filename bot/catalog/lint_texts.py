@@ -1,0 +1,104 @@
+"""Templates: may a placeholder stand where it stands, and is there anything under the name it gives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bot.catalog.checking import closest
+from bot.catalog.source import Location
+from bot.catalog.templating import Site, check_template, references, sites
+from bot.catalog.writing import Book, InputModels, Part
+
+_ROOTS = ("incident", "params", "steps", "service", "run")
+
+
+def lint(part: Part, input_models: InputModels) -> None:
+    """Note every placeholder of a step that could not be rendered."""
+    if part.is_reference:
+        tree: Any = {"with": part.step.arguments}
+        model: Any = Any
+    else:
+        tree, model = part.step.input, input_models[part.step.type]
+        tree = {key: value for key, value in tree.items() if key not in part.inherited}
+    for site in sites(tree, model):
+        if "{{" not in site.text:
+            continue
+        place = _place(part, site)
+        if site.is_key:
+            part.document.report("RB034", "a placeholder cannot stand in a name", place, of_key=True)
+            continue
+        for problem in check_template(site.text, site.place, is_nested=site.is_nested):
+            part.document.report("RB034", problem, place)
+        for path in references(site.text):
+            _check_path(part, path, place)
+    if "{{" in part.step.rules.message:
+        for path in references(part.step.rules.message):
+            _check_path(part, path, part.at("safety", "message"))
+
+
+def _place(part: Part, site: Site) -> Location:
+    return part.at(*site.location)
+
+
+def _check_path(part: Part, path: str, place: Location) -> None:
+    root, *rest = path.split(".")
+    if root not in _ROOTS:
+        known = ", ".join(f"{name}.…" for name in _ROOTS)
+        part.document.report(
+            "RB035",
+            f"nothing is known as {{{{ {path} }}}}",
+            place,
+            hint=closest(root, _ROOTS) or f"known: {known}",
+        )
+    elif not rest:
+        part.document.report("RB035", f"{{{{ {path} }}}} names no single value", place)
+    elif root == "params":
+        _check_param(part, path, rest, place)
+    elif root == "steps":
+        _check_step(part, path, rest, place)
+
+
+def _check_param(part: Part, path: str, rest: list[str], place: Location) -> None:
+    declared = [param.name for param in part.owner.params]
+    if rest[0] not in declared or len(rest) > 1:
+        hint = closest(rest[0], declared) or (
+            f"declared: {', '.join(declared)}" if declared else f"add params: {{{rest[0]}: …}}"
+        )
+        part.document.report("RB035", f"the param of {{{{ {path} }}}} is not declared", place, hint=hint)
+
+
+def _check_step(part: Part, path: str, rest: list[str], place: Location) -> None:
+    if not isinstance(part.owner, Book):
+        part.document.report(
+            "RB035",
+            f"an action knows no steps, so {{{{ {path} }}}} is nothing here",
+            place,
+            hint="declare a param and let the step that uses the action pass the output",
+        )
+        return
+    earlier = _earlier(part)
+    if rest[0] not in earlier or rest[1:] != ["output"]:
+        hint = f"steps before this one: {', '.join(earlier)}" if earlier else "no step comes before this one"
+        if rest[0] in earlier:
+            hint = f"write {{{{ steps.{rest[0]}.output }}}}"
+        part.document.report(
+            "RB035", f"{{{{ {path} }}}} is not the output of an earlier step", place, hint=hint
+        )
+
+
+def _earlier(part: Part) -> list[str]:
+    """Steps whose output there is when this one runs; a rollback also knows the step it undoes."""
+    found: list[str] = []
+    for other in part.owner.parts:
+        if other.is_rollback:
+            continue
+        is_before = other.phase == part.phase and _index(other) < _index(part)
+        is_undone = part.is_rollback and other.phase == part.phase and _index(other) == _index(part)
+        if is_before or is_undone or (part.phase == "on_reject" and other.phase == "steps"):
+            found.append(other.step.name)
+    return found
+
+
+def _index(part: Part) -> int:
+    index = part.location[1]
+    return index if isinstance(index, int) else 0

@@ -1,0 +1,171 @@
+"""One file of the catalog as plain data in which every value still knows its line and column.
+
+YAML and JSON end up alike: dicts with text keys, lists, text, numbers, true, false and null. What a file may
+cost is bounded here (bytes, nesting, nodes after aliases are followed) before anything looks at its content.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bot.errors import Problem
+
+FILE_LIMIT_BYTES = 256 * 1024
+DEPTH_LIMIT = 40
+NODE_LIMIT = 20_000
+
+Location = tuple[str | int, ...]
+Mark = tuple[int, int]
+"""Line and column, both from 1."""
+
+_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+@dataclass
+class Document:
+    """A file's data, where each value and key stands, and what was wrong with it so far."""
+
+    path: str
+    """As shown in problems: relative to the catalog's folder, with the folder's name as given."""
+    data: Any = None
+    values: dict[Location, Mark] = field(default_factory=dict)
+    keys: dict[Location, Mark] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    def mark(self, location: Sequence[str | int], *, of_key: bool = False) -> Mark:
+        """The place of a value (or of its key); of the closest thing around it when it is not there."""
+        known: Location = ()
+        for part in location:
+            deeper = (*known, part)
+            if deeper in self.values:
+                known = deeper
+        if of_key and known in self.keys:
+            return self.keys[known]
+        return self.values.get(known, (1, 1))
+
+    def report(
+        self,
+        code: str,
+        message: str,
+        location: Sequence[str | int] = (),
+        *,
+        hint: str = "",
+        of_key: bool = False,
+    ) -> None:
+        """Note a problem at a place in this file."""
+        self.report_at(code, message, self.mark(location, of_key=of_key), hint=hint)
+
+    def report_at(self, code: str, message: str, mark: Mark, *, hint: str = "") -> None:
+        """Note a problem at a line and column."""
+        self.problems.append(
+            Problem(path=self.path, line=mark[0], column=mark[1], code=code, message=message, hint=hint)
+        )
+
+
+class NotReadable(Exception):
+    """Raised by the readers to stop at a place; `read_document` turns it into a problem."""
+
+    def __init__(self, code: str, message: str, mark: Mark, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.mark = mark
+        self.hint = hint
+
+
+class Builder:
+    """What both readers fill: data is theirs to make, counting and placing is done here."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.nodes = 0
+
+    def enter(self, location: Location, mark: Mark) -> None:
+        """Count one value and remember its place. Raises NotReadable past the bounds."""
+        self.nodes += 1
+        if self.nodes > NODE_LIMIT:
+            raise NotReadable("RB004", f"the file stands for more than {NODE_LIMIT:,} values", mark)
+        if len(location) > DEPTH_LIMIT:
+            raise NotReadable("RB004", f"nested deeper than {DEPTH_LIMIT} levels", mark)
+        self.document.values[location] = mark
+
+    def key(self, mapping: Mapping[str, Any], location: Location, key: str, mark: Mark) -> bool:
+        """Remember a key's place; False, with a problem, when the mapping has it already."""
+        if key in mapping:
+            first = self.document.keys[(*location, key)]
+            self.document.report_at(
+                "RB003",
+                f"{key!r} stands twice in this mapping",
+                mark,
+                hint=f"the first one is in line {first[0]}",
+            )
+            return False
+        self.document.keys[(*location, key)] = mark
+        return True
+
+
+class Lines:
+    """Offsets into a text as line and column."""
+
+    def __init__(self, text: str) -> None:
+        self._starts = [0, *(match.end() for match in re.finditer("\n", text))]
+
+    def mark(self, offset: int) -> Mark:
+        """The place of a character."""
+        line = bisect_right(self._starts, offset)
+        return line, offset - self._starts[line - 1] + 1
+
+
+def read_document(file: Path, *, shown_as: str) -> Document:
+    """Read and parse one file. Never raises for what is in it: the problems are in the document."""
+    document = Document(path=shown_as)
+    try:
+        with file.open("rb") as stream:
+            content = stream.read(FILE_LIMIT_BYTES + 1)
+    except OSError as error:
+        document.report("RB001", f"the file cannot be read: {error.strerror or error}")
+        return document
+    parse_document(document, content)
+    return document
+
+
+def parse_document(document: Document, content: bytes) -> None:
+    """Parse `content` into `document`; JSON when the path ends so, else YAML."""
+    # Imported here so that a catalog of one kind never pays for the other, and to keep the readers private.
+    from bot.catalog import json_text, yaml_text  # noqa: PLC0415
+
+    try:
+        text = _decoded(content)
+        reader = json_text.read if document.path.endswith(".json") else yaml_text.read
+        reader(text, document)
+    except NotReadable as stop:
+        document.data = None
+        document.report_at(stop.code, stop.message, stop.mark, hint=stop.hint)
+
+
+def _decoded(content: bytes) -> str:
+    if len(content) > FILE_LIMIT_BYTES:
+        raise NotReadable("RB001", f"the file is larger than {FILE_LIMIT_BYTES // 1024} KiB", (1, 1))
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = content[: error.start]
+        line = before.count(b"\n") + 1
+        column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8", "replace")) + 1
+        raise NotReadable(
+            "RB001",
+            f"the file is not UTF-8 (byte 0x{content[error.start]:02x})",
+            (line, column),
+            hint="save it as UTF-8",
+        ) from error
+    strange = _UNPRINTABLE.search(text)
+    if strange:
+        raise NotReadable(
+            "RB001", f"a control character (U+{ord(strange.group()):04X})", Lines(text).mark(strange.start())
+        )
+    return text.replace("\r\n", "\n").replace("\r", "\n")
