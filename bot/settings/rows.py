@@ -1,0 +1,192 @@
+"""Every variable: what it is, where to get it, how its text is read; README's table is made from this."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from bot.settings import values
+
+SECRET_PREFIX = "BOT_SECRET_"  # noqa: S105 - the beginning of a name
+"""A secret `NAME` of the catalog is the variable (or file) `BOT_SECRET_NAME`: no catalog can name the bot's own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One setting: what README says of it, and how its text is read (`read` raises ValueError with a sentence)."""
+
+    variable: str
+    field: str
+    what: str
+    where: str = ""
+    """Where to get it."""
+    default: str = ""
+    read: Callable[[str], Any] = str
+    absent: Any = ""
+    """The value where neither the variable nor a default gives one."""
+    also: tuple[str, ...] = ()
+    """Other variables that count where this one is not set."""
+
+
+NOT_GIVEN = SecretStr("")
+_YOUR_APP = "api.slack.com/apps → your app →"
+_RANDOM = "make one with `openssl rand -base64 48`"
+
+ROWS: tuple[Row, ...] = (
+    Row(
+        variable="SLACK_BOT_TOKEN",
+        field="slack_bot_token",
+        what="the bot's token",
+        where=f"{_YOUR_APP} OAuth & Permissions → Bot User OAuth Token (xoxb-…)",
+        read=values.token("xoxb-"),
+        absent=NOT_GIVEN,
+    ),
+    Row(
+        variable="SLACK_APP_TOKEN",
+        field="slack_app_token",
+        what="the token of Socket Mode",
+        where=f"{_YOUR_APP} Basic Information → App-Level Tokens, scope connections:write (xapp-…)",
+        read=values.token("xapp-"),
+        absent=NOT_GIVEN,
+    ),
+    Row(
+        variable="SLACK_SIGNING_SECRET",
+        field="slack_signing_secret",
+        what="what HTTP mode checks requests with",
+        where=f"{_YOUR_APP} Basic Information → App Credentials → Signing Secret",
+        read=values.signing_secret,
+        absent=NOT_GIVEN,
+    ),
+    Row(
+        variable="BOT_SLACK_MODE",
+        field="slack_mode",
+        what="how Slack reaches the bot: `socket` or `http`; by default `socket` where SLACK_APP_TOKEN is set",
+        read=values.choice("socket", "http"),
+    ),
+    Row(
+        variable="SLACK_API_URL",
+        field="slack_api_url",
+        what="Slack's Web API, or a local workspace on this machine",
+        default=values.SLACK_API_URL,
+        read=values.slack_url,
+    ),
+    Row(
+        variable="PAGERDUTY_WEBHOOK_SECRETS",
+        field="pagerduty_webhook_secrets",
+        what="signing secrets of the webhook subscriptions, separated by commas (two while one is rotated); "
+        "without one every webhook is refused",
+        where="PagerDuty → Integrations → Generic Webhooks (v3) → the subscription, shown once when it is made",
+        read=values.secrets,
+        absent=(),
+    ),
+    Row(
+        variable="PAGERDUTY_API_TOKEN",
+        field="pagerduty_api_token",
+        what="a read-only REST key; without one, facts come from the text of messages and are marked so",
+        where="PagerDuty → Integrations → API Access Keys",
+        read=SecretStr,
+        absent=NOT_GIVEN,
+    ),
+    Row(
+        variable="PAGERDUTY_API_URL",
+        field="pagerduty_api_url",
+        what="PagerDuty's REST API; `https://api.eu.pagerduty.com` for accounts in the EU",
+        default=values.PAGERDUTY_API_URL,
+        read=values.pagerduty_url,
+    ),
+    Row(
+        variable="BOT_CATALOG",
+        field="catalog_path",
+        what="the catalog's directory",
+        default="runbooks",
+        read=Path,
+    ),
+    Row(
+        variable="BOT_DATABASE_URL",
+        field="journal_path",
+        what="where the journal is: `sqlite:///relative/path` or `sqlite:////absolute/path`",
+        default="sqlite:///data/runbook-bot.db",
+        read=values.journal_file,
+    ),
+    Row(
+        variable="BOT_AUDIT_KEY",
+        field="audit_key",
+        what="keys the journal's hash chains, so that only who has it can write them; "
+        "chosen before the first start and never changed",
+        where=_RANDOM,
+        read=values.key,
+        absent=NOT_GIVEN,
+    ),
+    Row(
+        variable="BOT_HTTP_HOST",
+        field="http_host",
+        what="the address to listen on; by default this machine alone, or every address where the platform sets PORT",
+    ),
+    Row(
+        variable="BOT_HTTP_PORT",
+        field="http_port",
+        what="the port of webhooks, API, metrics and Slack's HTTP mode; else PORT as hosting platforms set it",
+        default="8080",
+        read=values.port,
+        also=("PORT",),
+    ),
+    Row(
+        variable="BOT_JWT_SECRET",
+        field="jwt_secret",
+        what="what API tokens are signed with, 32 bytes or more; without it the API refuses everybody",
+        where=_RANDOM,
+        read=values.key,
+        absent=NOT_GIVEN,
+    ),
+    Row(variable="BOT_JWT_ISSUER", field="jwt_issuer", what="`iss` of API tokens", default="runbook-bot"),
+    Row(variable="BOT_JWT_AUDIENCE", field="jwt_audience", what="`aud` of API tokens", default="runbook-bot"),
+    Row(
+        variable="BOT_SSH_CONFIG",
+        field="ssh_config",
+        what="an ssh configuration file for the hosts of the catalog",
+        read=values.file,
+        absent=None,
+    ),
+    Row(
+        variable="BOT_SSH_KNOWN_HOSTS",
+        field="ssh_known_hosts",
+        what="the host keys to trust; by default those of the ssh configuration",
+        read=values.file,
+        absent=None,
+    ),
+    Row(
+        variable="BOT_SECRETS_DIR",
+        field="secrets_dir",
+        what="a directory with one file per variable, for any variable of this table and for catalog secrets",
+        read=values.directory,
+        absent=None,
+    ),
+    Row(
+        variable="BOT_LOG_LEVEL",
+        field="log_level",
+        what="`debug`, `info`, `warning` or `error`",
+        default="info",
+        read=values.choice("debug", "info", "warning", "error"),
+    ),
+    Row(
+        variable="BOT_LOG_FORMAT",
+        field="log_format",
+        what="`json` (one object a line) or `console`",
+        default="json",
+        read=values.choice("json", "console"),
+    ),
+)
+
+
+def readme_table() -> str:
+    """The settings as the Markdown table that stands in README."""
+    lines = ["| variable | what it is | default |", "|---|---|---|"]
+    for row in ROWS:
+        what = f"{row.what} ({row.where})" if row.where else row.what
+        lines.append(f"| `{row.variable}` | {what} | {f'`{row.default}`' if row.default else ''} |")
+    lines.append(f"| `{SECRET_PREFIX}NAME` | the value of the catalog's secret `NAME` | |")
+    return "\n".join(lines) + "\n"
