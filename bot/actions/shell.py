@@ -15,6 +15,7 @@ so that a catalog which moves `web-1` elsewhere makes a new proposal.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Self
@@ -131,12 +132,20 @@ class ShellAction:
         )
 
     async def execute(self, plan: Plan, progress: Progress) -> Outcome:
-        """Runs it on each host in turn and stops at the first that does not succeed."""
+        """Runs it on each host in turn, all within the step's time, and stops at the first that does not succeed."""
+
+        loop = asyncio.get_running_loop()
+        ends_at = loop.time() + plan.timeout_s
 
         async def run(target: Target) -> OnHost:
+            left_s = ends_at - loop.time()
+            if left_s <= 0 or progress.stop.is_set():
+                raise ActionFailed("the step was over before this host's turn; nothing was sent")
             if len(plan.targets) > 1:
                 progress.note(f"on {target.name} ({plan.targets.index(target) + 1} of {len(plan.targets)})")
-            return judge(target.name, await self._run(plan, target, progress), is_read_only=not plan.changes)
+            return judge(
+                target.name, await self._run(plan, target, progress, left_s), is_read_only=not plan.changes
+            )
 
         return await one_after_the_other(plan.targets, run)
 
@@ -158,12 +167,12 @@ class ShellAction:
             text=f"state not observable: look on {places} whether the command did its work", observable=False
         )
 
-    async def _run(self, plan: Plan, target: Target, progress: Progress) -> Ran:
+    async def _run(self, plan: Plan, target: Target, progress: Progress, timeout_s: float) -> Ran:
         command = str(plan.input["command"])
         if target.kind == "host":
             host = self._ssh_host(target)
             return await self._tools.ssh().run(
-                host, command, timeout_s=plan.timeout_s, stop=progress.stop, on_text=progress.write
+                host, command, timeout_s=timeout_s, stop=progress.stop, on_text=progress.write
             )
         try:
             local_target(self._tools.catalog(), "this command")
@@ -171,7 +180,7 @@ class ShellAction:
             raise ActionFailed(error.message, effect="none", hint=error.hint) from error
         return await run_local(
             command,
-            timeout_s=plan.timeout_s,
+            timeout_s=timeout_s,
             stop=progress.stop,
             on_text=progress.write,
             output_limit_bytes=OUTPUT_LIMIT_BYTES,

@@ -7,6 +7,7 @@ With `require_approval: true` the step is a gate: its message is the question pe
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
@@ -24,7 +25,7 @@ from bot.actions.base import (
 )
 from bot.actions.tools import Tools
 from bot.catalog.templating import Place
-from bot.errors import ActionRetry, BadInput, DeliveryError
+from bot.errors import ActionRetry, ActionUnknown, BadInput, DeliveryError
 from bot.runs.plan import digest_of
 
 
@@ -76,9 +77,15 @@ class SlackAction:
         """Posts it, once per key."""
         at = plan.guarded
         try:
-            where = await self._tools.post(
-                at["channel"], at["thread_ts"], str(plan.input["message"]), at["key"]
-            )
+            async with asyncio.timeout(plan.timeout_s):
+                where = await self._tools.post(
+                    at["channel"], at["thread_ts"], str(plan.input["message"]), at["key"]
+                )
+        except TimeoutError as error:
+            raise ActionUnknown(
+                f"Slack did not say within {plan.timeout_s:g} s whether the message was posted",
+                hint="trying again posts it only if it is not there",
+            ) from error
         except DeliveryError as error:
             raise ActionRetry(f"the message was not posted: {error.message}", hint=error.hint) from error
         return Outcome(verdict="succeeded", effect="none", summary=f"posted in {at['channel']}", output=where)

@@ -112,7 +112,7 @@ class HttpClient:
         addresses = await self.check(wire.host, wire.port, allow_private=allow_private)
         try:
             async with self._session(aiohttp, addresses, state) as session:
-                return await self._exchange(aiohttp, session, wire)
+                return await self._exchange(session, wire)
         except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError) as error:
             raise ActionFailed(
                 f"{wire.host} did not prove who it is ({_words(error)}); nothing was sent"
@@ -144,7 +144,7 @@ class HttpClient:
         )
         return session
 
-    async def _exchange(self, library: Any, session: aiohttp.ClientSession, wire: Wire) -> Answer:
+    async def _exchange(self, session: aiohttp.ClientSession, wire: Wire) -> Answer:
         from yarl import URL  # noqa: PLC0415 - comes with aiohttp
 
         url = URL(wire.url, encoded=True)

@@ -8,8 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
@@ -133,7 +132,7 @@ def _user() -> str:
 
 
 @pytest.fixture
-async def pool(sshd: Sshd):
+async def pool(sshd: Sshd) -> AsyncIterator[SshPool]:
     """A pool that trusts and is trusted by `sshd`."""
     made = SshPool(config=Path(os.devnull), known_hosts=sshd.known_hosts, client_keys=(sshd.client_key,))
     try:
@@ -171,6 +170,3 @@ def redis(tmp_path: Path) -> Iterator[Redis]:
     finally:
         process.terminate()
         process.wait(timeout=10)
-
-
-assert sys.platform != "win32"
