@@ -10,14 +10,13 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from bot.actions.base import Action, ActionInput, Outcome, Plan, PlanScope
-from bot.actions.registry import TYPES
 from bot.errors import ActionError, ActionFailed, ActionRetry, ActionUnknown
 from bot.runs.plan import Plan as StoredPlan
 from bot.runs.plan import Target, Undo, canonical
@@ -34,6 +33,8 @@ class World:
     writes: Callable[[], int]
     """How often the world was changed so far."""
     changes_something: bool = True
+    around: Any = None
+    """What a subclass's faults take hold of."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,6 @@ class Fault:
     is_retry: bool = False
     timeout_s: float = 5.0
     stops_at_once: bool = False
-    extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 class ActionContract(ABC):
@@ -91,7 +91,9 @@ class ActionContract(ABC):
     async def test_a_plan_says_what_where_and_how_it_is_undone(self, prepared: World) -> None:
         plan = await self.plan(prepared)
         assert plan.type == prepared.action.type
-        assert plan.text and plan.will_run and plan.targets
+        assert plan.text
+        assert plan.will_run
+        assert plan.targets
         assert plan.undo.text
         assert plan.changes is prepared.changes_something
         assert all(target.environment or target.kind == "channel" for target in plan.targets)
@@ -162,6 +164,3 @@ def _from_json(data: dict[str, Any]) -> StoredPlan:
         targets=targets,
         undo=Undo(**undo, targets=undo_targets),
     )
-
-
-ALL_TYPES = frozenset(TYPES)

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -28,13 +29,11 @@ from tests.fakes.ssh_server import Answer, FakeHost
 
 class TestSlowScale(ActionContract):
     faults = (
-        Fault(
-            "unreachable", lambda w: _set(w.action.world, fault="refused"), "failed", ("none",), is_retry=True
-        ),
-        Fault("answer lost", lambda w: _set(w.action.world, fault="lost"), "unknown", ("unknown",)),
+        Fault("unreachable", lambda w: _set(w.around, fault="refused"), "failed", ("none",), is_retry=True),
+        Fault("answer lost", lambda w: _set(w.around, fault="lost"), "unknown", ("unknown",)),
         Fault(
             "applied, never ready",
-            lambda w: _set(w.action.world, never_ready=True),
+            lambda w: _set(w.around, never_ready=True),
             "failed",
             ("applied",),
             timeout_s=0.05,
@@ -49,6 +48,7 @@ class TestSlowScale(ActionContract):
             given={"name": "payment-api", "replicas": 5},
             scope=Bench().scope(),
             writes=lambda: world.writes,
+            around=world,
         )
 
     async def test_a_step_that_was_applied_and_then_failed_can_be_undone(self, prepared: World) -> None:
@@ -79,11 +79,17 @@ class TestShellOverSsh(ActionContract):
         Fault("cut after exec", lambda w: _fault(w, "close-after-exec"), "unknown", ("unknown",)),
         Fault("no exit status", lambda w: _fault(w, "no-status"), "unknown", ("unknown",)),
         Fault("not in time", lambda w: _fault(w, "hang"), "failed", ("unknown",), timeout_s=0.5),
-        Fault("host gone", lambda w: w.host.__aexit__(None, None, None), "failed", ("none",), is_retry=True),
+        Fault(
+            "host gone",
+            lambda w: w.around.host.__aexit__(None, None, None),
+            "failed",
+            ("none",),
+            is_retry=True,
+        ),
         Fault("exit status 3", lambda w: _answer(w, Answer(status=3)), "failed", ("partial",)),
         Fault("killed", lambda w: _answer(w, Answer(signal="KILL")), "failed", ("partial",)),
         Fault("host key changed", lambda w: _other_key(w), "failed", ("none",)),
-        Fault("host key unknown", lambda w: w.host.known_hosts.write_text(""), "failed", ("none",)),
+        Fault("host key unknown", lambda w: w.around.host.known_hosts.write_text(""), "failed", ("none",)),
         Fault("stopped before", lambda w: None, "failed", ("none",), stops_at_once=True),
     )
 
@@ -102,7 +108,7 @@ class TestShellOverSsh(ActionContract):
                 scope=bench.scope(),
                 writes=lambda: len(host.commands),
             )
-            world.host = host  # type: ignore[attr-defined]  # for the faults above
+            world.around = SimpleNamespace(host=host)
             try:
                 yield world
             finally:
@@ -129,13 +135,13 @@ class TestLocalShell(ActionContract):
 
 class TestHttp(ActionContract):
     faults = (
-        Fault("server gone", lambda w: w.runner.cleanup(), "failed", ("none",), is_retry=True),
+        Fault("server gone", lambda w: w.around.runner.cleanup(), "failed", ("none",), is_retry=True),
         Fault("404", lambda w: _status(w, 404), "failed", ("none",)),
         Fault("500", lambda w: _status(w, 500), "unknown", ("unknown",)),
         Fault("no answer", lambda w: _status(w, 0), "unknown", ("unknown",)),
         Fault("slow", lambda w: _status(w, -1), "unknown", ("unknown",), timeout_s=0.3),
-        Fault("off the list now", lambda w: _set(w.bench, catalog=catalog()), "failed", ("none",)),
-        Fault("secret gone", lambda w: w.bench.secrets.clear(), "failed", ("none",)),
+        Fault("off the list now", lambda w: _set(w.around.bench, catalog=catalog()), "failed", ("none",)),
+        Fault("secret gone", lambda w: w.around.bench.secrets.clear(), "failed", ("none",)),
     )
 
     @asynccontextmanager
@@ -179,7 +185,7 @@ class TestHttp(ActionContract):
             scope=bench.scope(),
             writes=lambda: state["posts"],
         )
-        world.runner, world.state, world.bench = runner, state, bench  # type: ignore[attr-defined]
+        world.around = SimpleNamespace(runner=runner, state=state, bench=bench)
         try:
             yield world
         finally:
@@ -191,7 +197,7 @@ class TestSlack(ActionContract):
     faults = (
         Fault(
             "Slack is down",
-            lambda w: _set(w.bench.posts, error=DeliveryError("slack is down")),
+            lambda w: _set(w.around.bench.posts, error=DeliveryError("slack is down")),
             "failed",
             ("none",),
             is_retry=True,
@@ -208,7 +214,7 @@ class TestSlack(ActionContract):
             writes=lambda: len(bench.posts.by_key),
             changes_something=False,
         )
-        world.bench = bench  # type: ignore[attr-defined]
+        world.around = SimpleNamespace(bench=bench)
         yield world
 
 
@@ -225,8 +231,8 @@ def clear(pattern: str) -> str:
 
 class TestPython(ActionContract):
     faults = (
-        Fault("source changed", lambda w: w.file.write_text(_CACHE + "\n"), "failed", ("none",)),
-        Fault("source gone", lambda w: w.file.unlink(), "failed", ("none",)),
+        Fault("source changed", lambda w: w.around.file.write_text(_CACHE + "\n"), "failed", ("none",)),
+        Fault("source gone", lambda w: w.around.file.unlink(), "failed", ("none",)),
         Fault("turned off", lambda w: _turn_off(w), "failed", ("none",)),
         Fault("command fails", lambda w: _answer(w, Answer(status=1)), "failed", ("partial",)),
         Fault("command lost", lambda w: _fault(w, "close-after-exec"), "unknown", ("unknown",)),
@@ -256,7 +262,7 @@ class TestPython(ActionContract):
                 scope=bench.scope(),
                 writes=lambda: len(host.commands),
             )
-            world.host, world.file, world.bench = host, file, bench  # type: ignore[attr-defined]
+            world.around = SimpleNamespace(host=host, file=file, bench=bench)
             try:
                 yield world
             finally:
@@ -290,22 +296,22 @@ def _set(thing: Any, **values: Any) -> None:
 
 
 def _fault(world: Any, fault: str) -> None:
-    world.host.fault = fault
+    world.around.host.fault = fault
 
 
 def _answer(world: Any, answer: Answer) -> None:
-    world.host.fallback = lambda _command: answer
+    world.around.host.fallback = lambda _command: answer
 
 
 def _status(world: Any, status: int) -> None:
-    world.state["status"] = status
+    world.around.state["status"] = status
 
 
 def _other_key(world: Any) -> None:
     import asyncssh
 
-    world.host.trust(asyncssh.generate_private_key("ssh-ed25519"))
+    world.around.host.trust(asyncssh.generate_private_key("ssh-ed25519"))
 
 
 def _turn_off(world: Any) -> None:
-    world.bench.catalog = world.bench.catalog.model_copy(update={"python_actions": False})
+    world.around.bench.catalog = world.around.bench.catalog.model_copy(update={"python_actions": False})
