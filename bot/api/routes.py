@@ -59,6 +59,7 @@ class Doors:
     tokens: TokenCheck | None = None
     """None means no event is taken."""
     us: Self = field(default_factory=Self)
+    accept_timeout_s: float = ACCEPT_TIMEOUT_S
     readiness: Callable[[], Awaitable[Mapping[str, str]]] = _ready
     """Part to what is wrong with it; empty when all is well."""
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -139,7 +140,7 @@ async def _readyz(doors: Doors, _request: web.Request) -> web.Response:
 async def _accept(doors: Doors, item: InboxItem) -> web.Response:
     """Persist, then answer. An accept that outlives its time may still land: the sender's repeat is a duplicate."""
     try:
-        async with asyncio.timeout(ACCEPT_TIMEOUT_S):
+        async with asyncio.timeout(doors.accept_timeout_s):
             is_new = await doors.inbox.accept(item)
     except TimeoutError as error:
         raise JournalUnavailable("the journal did not accept a signal in time") from error

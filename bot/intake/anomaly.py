@@ -71,7 +71,6 @@ def signal_of(anomaly: Anomaly, *, received_at: datetime, actor: Actor | None = 
             metric_name=metric,
             value=anomaly.value,
             anomaly_score=anomaly.anomaly_score,
-            as_of=occurred_at,
         ),
         occurred_at=occurred_at,
         service_names=(anomaly.service_id,),

@@ -110,6 +110,8 @@ class IncidentOpened(Event):
     place: Place
     last_times: tuple[LastTime, ...] = ()
     by: Actor | None = None
+    occurred_at: datetime | None = None
+    """When it happened by the source's clock."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,7 +166,8 @@ class RunbookSuggested(Event):
     catalog_digest: str = ""
     catalog_commit: str = ""
     environment: str = ""
-    step: int = 0
+    run_id: RunId = RunId("")
+    """The id of the run it becomes when it is taken: what the step will do may carry it."""
 
 
 @dataclass(frozen=True, kw_only=True)

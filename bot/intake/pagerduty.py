@@ -109,7 +109,7 @@ def read_webhook(body: bytes | str, *, received_at: datetime, ours: Ours | None 
     data = event.get("data")
     if kind in {"annotated", "status_update"}:
         return _words(event, data, kind=kind, occurred_at=occurred_at, by=by, ours=ours or Ours())
-    if at(data, "type") not in {"incident", None}:
+    if at(data, "type") not in ("incident", None):
         return Ignored(reason="an incident event about something that is no incident")
     read = _whole(data, kind=kind, occurred_at=occurred_at)
     return read if isinstance(read, Ignored) else replace(read, by=by)
@@ -161,7 +161,6 @@ def _whole(data: object, *, kind: Kind, occurred_at: datetime) -> Signal | Ignor
             assignees=_assignees(data),
             url=url,
             number=_number(at(data, "number")) or _number(at(data, "incident_number")),
-            as_of=occurred_at,
         ),
         occurred_at=occurred_at,
         service_names=tuple(

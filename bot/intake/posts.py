@@ -88,7 +88,7 @@ def read_post(event: object, *, own_app_id: str, received_at: datetime) -> Post 
     if at(event, "type") != "message":
         return Ignored(reason="not a message")
     edited = at(event, "subtype") == "message_changed"
-    if not edited and at(event, "subtype") not in {None, "bot_message"}:
+    if not edited and at(event, "subtype") not in (None, "bot_message"):
         return Ignored(reason="a message of a kind that no alert has")
     message = at(event, "message") if edited else event
     app_id = text_at(message, "app_id") or text_at(message, "bot_profile", "app_id")

@@ -108,7 +108,7 @@ def started_by_hand(
         kind="triggered",
         account="source",
         origins=(Origin(key=f"{MANUAL}:{start_id}", source=API if actor.kind == "api" else MANUAL),),
-        facts=Facts(title=title, service_text=service_name, environment=environment, as_of=now),
+        facts=Facts(title=title, service_text=service_name, environment=environment),
         occurred_at=now,
         service_names=(service_name,) if service_name else (),
         place=place,

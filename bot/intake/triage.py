@@ -134,12 +134,16 @@ def _open(
     new_id: IncidentId,
     last_times: tuple[LastTime, ...],
 ) -> tuple[TriageEvent, ...]:
-    if signal.account == "reference" or facts.status == "resolved" or not signal.origins:
+    is_talk = signal.account == "reference" or signal.kind in _ONLY_WORDS
+    if is_talk or facts.status == "resolved" or not signal.origins:
         return ()
     if signal.kind in _SPEAKS_OF_STATUS and signal.kind != "triggered":
         facts = replace(facts, status_at=signal.occurred_at)
+    if signal.account == "source":
+        facts = replace(facts, as_of=signal.occurred_at)
     opened = IncidentOpened(
         at=now,
+        occurred_at=signal.occurred_at,
         incident_id=new_id,
         origin=signal.origins[0],
         facts=facts,
@@ -177,13 +181,15 @@ def _change(signal: Signal, facts: Facts, existing: Incident, *, now: datetime) 
 def _news(signal: Signal, merged: Facts, existing: Incident) -> ChangeKind | None:
     """Under which name this is worth an event, None where it is not."""
     kind = _kind_of_change(signal, existing)
-    if kind in _ONLY_WORDS:
-        return None if _was_told(kind, signal, existing) else kind
-    if kind in _SPEAKS_OF_STATUS and merged.status != existing.facts.status:
+    if kind in _SPEAKS_OF_STATUS:
+        is_news = merged.status != existing.facts.status
+    elif kind == "updated" or (kind not in _ONLY_WORDS and _is_late(signal, existing.facts)):
+        is_news = False
+    else:
+        is_news = not _was_told(kind, signal, existing)
+    if is_news:
         return kind
-    if kind in _SPEAKS_OF_STATUS or kind == "updated" or _is_late(signal, existing.facts):
-        return None if _without_times(merged) == _without_times(existing.facts) else "updated"
-    return None if _was_told(kind, signal, existing) else kind
+    return None if _without_times(merged) == _without_times(existing.facts) else "updated"
 
 
 def _kind_of_change(signal: Signal, existing: Incident) -> ChangeKind:
@@ -194,6 +200,8 @@ def _kind_of_change(signal: Signal, existing: Incident) -> ChangeKind:
 
 
 def _was_told(kind: ChangeKind, signal: Signal, existing: Incident) -> bool:
+    if kind not in _ONLY_WORDS and existing.opened.occurred_at == signal.occurred_at:
+        return True
     return any(
         isinstance(event, IncidentChanged)
         and event.kind == kind
