@@ -1,0 +1,336 @@
+"""What one run says in its incident's thread: see `thread` for the keys, the order and what is live."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bot.engine.ports import ClickRef, Tail
+from bot.intake.incident import Incident
+from bot.runs.events import (
+    ApprovalReminded,
+    ApprovalVoided,
+    Asked,
+    CancelRequested,
+    Event,
+    ParamsEdited,
+    ProposalExpired,
+    ProposalId,
+    ProposalVoided,
+    RunFinished,
+    RunOpened,
+    StepApproved,
+    StepFinished,
+    StepKey,
+    StepNotPlanned,
+    StepProbed,
+    StepProposed,
+    StepRejected,
+    StepSkipped,
+    UndoBlocked,
+    UndoFinished,
+    UndoRequested,
+    UndoSettled,
+    UndoStarted,
+    UnknownSettled,
+)
+from bot.runs.state import Proposal, Run, StepState
+from bot.slack import text
+from bot.slack.message import Message, metadata_of
+from bot.slack.views import fate, history
+from bot.slack.views.drawn import Drawn
+from bot.slack.views.menu import Menu
+from bot.slack.views.offer import Offer, needs_file, offer, whole, whole_text
+from bot.slack.views.people import who
+from bot.slack.views.run import end, run_card, step_title, undo_question, unknown
+
+DIGEST_SHOWN = 12
+
+
+def offer_messages(
+    one: Offer, *, key: str, live: bool, menu: Menu, metadata: Mapping[str, Any]
+) -> Iterator[Message]:
+    """The offer, and before it the file with all of it where the message alone is too small.
+
+    The file stands first because a button must not be there before what it approves can be read.
+    """
+    if not one.asked.unattended and needs_file(one):
+        file_key = f"whole:{one.ref.proposal_id}"
+        yield Message(
+            key=file_key,
+            place="thread",
+            text=whole_text(one),
+            files=(whole(one),),
+            metadata=metadata_of(file_key, **metadata),
+        )
+    view = offer(one, menu=menu)
+    yield Message(
+        key=key,
+        place="thread",
+        text=view.text,
+        blocks=view.blocks,
+        live=live,
+        metadata=metadata_of(key, **metadata),
+    )
+
+
+def direct_messages(one: Offer, *, permalink: str, metadata: Mapping[str, Any]) -> Iterator[Message]:
+    """One for each person who asks to be told directly, while there is something to decide and a thread to link to."""
+    if not permalink or not one.is_open:
+        return
+    for person in one.asked.direct_message:
+        if not text.is_member(person):
+            continue
+        key = f"dm:{one.ref.proposal_id}:{person}"
+        view = history.direct(
+            what=asking(one), place=one.environments, until=one.expires_at, permalink=permalink
+        )
+        yield Message(
+            key=key,
+            place=f"user:{person}",
+            text=view.text,
+            blocks=view.blocks,
+            metadata=metadata_of(key, **metadata),
+        )
+
+
+def asking(one: Offer) -> str:
+    """`step 2 of 3 (scale) of runbook scale-out`, for the middle of a sentence."""
+    return f"{one.place} ({text.value(one.name, 80)}) of runbook {text.value(one.runbook.name, 120)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunThread:
+    """Turns the events of one run into messages, each drawn from the fold of now."""
+
+    run: Run
+    incident: Incident
+    tail: Tail | None
+    menu: Menu
+    """Empty unless the end of this run is the last word in the thread."""
+
+    def says(self, event: Event, version: int) -> Iterator[Message]:  # noqa: C901 - one arm per event
+        """The messages that begin with this event."""
+        match event:
+            case RunOpened():
+                yield self._card(version)
+            case StepProposed():
+                yield from self._proposed(event, version)
+            case ApprovalReminded():
+                yield from self._reminded(event, version)
+            case StepApproved():
+                yield self._approved(event, version)
+            case StepRejected() | StepSkipped() | ParamsEdited() | ProposalVoided() | ProposalExpired():
+                yield self._decided(event, version, self._key_of(event.proposal_id))
+            case ApprovalVoided() | UnknownSettled():
+                yield self._decided(event, version, self._key_of(event.proposal_id))
+            case UndoSettled():
+                yield self._decided(event, version, event.step)
+            case CancelRequested():
+                yield self._decided(event, version, StepKey())
+            case UndoRequested():
+                yield from self._undo_requested(event, version)
+            case StepNotPlanned():
+                view = history.not_planned(event.message, title=step_title(self.run, event.step))
+                yield self._message(f"outcome:{self.run.id}:{version}", view, version)
+            case StepFinished() | UndoFinished():
+                yield from self._finished(event, version)
+            case StepProbed():
+                yield self._unknown(event, version)
+            case UndoBlocked():
+                yield self._undo_question(event, version, event.reason)
+            case RunFinished():
+                yield self._end(event, version)
+            case _:
+                return
+
+    def _message(self, key: str, view: Drawn, version: int, *, live: bool = False) -> Message:
+        return Message(
+            key=key,
+            place="thread",
+            text=view.text,
+            blocks=view.blocks,
+            live=live,
+            metadata=metadata_of(key, **self._metadata(version)),
+        )
+
+    def _metadata(self, version: int) -> dict[str, Any]:
+        return {"incident_id": self.run.incident_id, "run_id": self.run.id, "version": version}
+
+    def _key_of(self, proposal_id: ProposalId) -> StepKey:
+        found = self.run.proposal(proposal_id)
+        assert found is not None
+        return found[0].key
+
+    def _step(self, key: StepKey) -> str:
+        title = step_title(self.run, key)
+        return title[:1].lower() + title[1:]
+
+    # ------------------------------------------------------------ cards and proposals
+
+    def _card(self, version: int) -> Message:
+        is_over = self.run.is_finished and not self.run.with_effect
+        return self._message(f"run:{self.run.id}", run_card(self.run, self.tail), version, live=not is_over)
+
+    def _proposed(self, event: StepProposed, version: int) -> Iterator[Message]:
+        if self.incident.suggestion(event.proposal_id) is not None:
+            return
+        found = self.run.proposal(event.proposal_id)
+        assert found is not None
+        state, proposal = found
+        one = self._offer(state, proposal)
+        # An announcement is said once; what it became is told by its outcome.
+        live = proposal.is_open and not self.run.is_finished and not event.asked.unattended
+        metadata = self._metadata(version)
+        yield from offer_messages(
+            one, key=f"proposal:{event.proposal_id}", live=live, menu=(), metadata=metadata
+        )
+        yield from direct_messages(one, permalink=self.incident.permalink, metadata=metadata)
+
+    def _offer(self, state: StepState, proposal: Proposal) -> Offer:
+        made = proposal.made
+        return Offer(
+            ref=ClickRef(
+                incident_id=self.run.incident_id,
+                proposal_id=made.proposal_id,
+                digest=made.digest,
+                run_id=self.run.id,
+            ),
+            runbook=self.run.runbook,
+            step=state.key,
+            plan=made.plan,
+            digest=made.digest,
+            asked=made.asked,
+            expires_at=made.expires_at,
+            params=self.run.params,
+            is_dry_run=self.run.opened.dry_run,
+            requester=self.run.requester,
+            reason=made.reason,
+            approved_by=tuple(one.actor for one in proposal.approvals),
+            skipped_by=tuple(one.actor for one in proposal.skips),
+            became=fate.of_proposal(self.run, proposal),
+        )
+
+    def _reminded(self, event: ApprovalReminded, version: int) -> Iterator[Message]:
+        found = self.run.proposal(event.proposal_id)
+        assert found is not None
+        one = self._offer(*found)
+        view = history.reminder(one.asked, what=asking(one), until=one.expires_at, is_open=one.is_open)
+        yield self._message(f"reminder:{event.proposal_id}", view, version)
+
+    # ------------------------------------------------------------ decisions
+
+    def _approved(self, event: StepApproved, version: int) -> Message:
+        view = history.approved(
+            event,
+            step=self._step(self._key_of(event.proposal_id)),
+            people=len(self._standing(event.proposal_id, version)),
+            asked=self._asked(event.proposal_id),
+        )
+        return self._message(f"decision:{self.run.id}:{version}", view, version)
+
+    def _standing(self, proposal_id: ProposalId, version: int) -> set[str]:
+        """The people whose approvals counted after this version."""
+        people: set[str] = set()
+        for event in self.run.events[:version]:
+            match event:
+                case StepApproved() if event.proposal_id == proposal_id:
+                    people.add(event.actor.person)
+                case ApprovalVoided() if event.proposal_id == proposal_id:
+                    people.discard(event.person)
+        return people
+
+    def _asked(self, proposal_id: ProposalId) -> Asked:
+        found = self.run.proposal(proposal_id)
+        assert found is not None
+        return found[1].made.asked
+
+    def _decided(self, event: history.Decision, version: int, key: StepKey) -> Message:
+        view = history.decision(event, step=self._step(key))
+        return self._message(f"decision:{self.run.id}:{version}", view, version)
+
+    def _undo_requested(self, event: UndoRequested, version: int) -> Iterator[Message]:
+        before = self.run.events[version - 2] if version > 1 else None
+        if isinstance(before, UnknownSettled | UndoSettled) and before.at == event.at:
+            return  # that decision has just said it
+        yield self._decided(event, version, StepKey())
+
+    # ------------------------------------------------------------ outcomes
+
+    def _finished(self, event: StepFinished | UndoFinished, version: int) -> Iterator[Message]:
+        title = step_title(self.run, event.step)
+        if isinstance(event, UndoFinished):
+            title = f"Undo of {title[:1].lower()}{title[1:]}"
+        key = f"outcome:{self.run.id}:{version}"
+        yield self._message(key, history.outcome(event.result, title=title), version)
+        for ref in event.result.artifacts:
+            file_key = f"file:{self.run.id}:{ref.digest[:DIGEST_SHOWN]}"
+            yield Message(
+                key=file_key,
+                place="thread",
+                text=history.file_of(ref, title=title),
+                artifacts=(ref,),
+                metadata=metadata_of(file_key, **self._metadata(version)),
+            )
+        if isinstance(event, UndoFinished) and event.result.verdict != "succeeded":
+            yield self._undo_question(event, version, event.result.summary)
+
+    def _unknown(self, event: StepProbed, version: int) -> Message:
+        found = self.run.proposal(event.proposal_id)
+        assert found is not None
+        state, proposal = found
+        settled = proposal.settled
+        became = ""
+        if settled is not None:
+            became = f"*{who(settled.actor)}* said: {history.SETTLED_WORDS[settled.choice]}."
+        elif self.run.is_finished:
+            became = "*The run is over.*"
+        ref = ClickRef(
+            incident_id=self.run.incident_id,
+            proposal_id=proposal.id,
+            digest=proposal.made.digest,
+            run_id=self.run.id,
+        )
+        view = unknown(self.run, state, event, asked=proposal.made.asked, ref=ref, became=became)
+        return self._message(f"unknown:{proposal.id}", view, version, live=not became)
+
+    def _undo_question(self, event: UndoFinished | UndoBlocked, version: int, what: str) -> Message:
+        state = self.run.steps[event.step]
+        tried = state.effective
+        became = self._undo_answer(event.step, self.run.events[version:])
+        view = undo_question(
+            self.run,
+            state,
+            what=what,
+            asked=tried.made.asked if tried is not None else None,
+            is_manual=state.undo is None or state.undo.kind != "step",
+            became=became,
+        )
+        key = f"undo:{self.run.id}:{event.step}:{version}"
+        return self._message(key, view, version, live=not became)
+
+    def _undo_answer(self, step: StepKey, later: Sequence[Event]) -> str:
+        """What a person said to it; "stop" closes it only until the run is over, then it can be taken up again."""
+        for event in later:
+            match event:
+                case UndoSettled() if event.step == step and (
+                    event.choice != "stop" or not self.run.is_finished
+                ):
+                    return f"*{who(event.actor)}* said: {history.UNDO_SETTLED_WORDS[event.choice]}."
+                case UndoStarted() if event.step == step:
+                    return "*It is being tried again.*"
+        return ""
+
+    def _end(self, event: RunFinished, version: int) -> Message:
+        is_last = self.run.finished is not None and version == self._last_finish()
+        view = end(self.run, event, is_last=is_last, menu=self.menu)
+        may_change = is_last and bool(self.run.with_effect or self.menu or event.status != "succeeded")
+        return self._message(f"end:{self.run.id}:{version}", view, version, live=may_change)
+
+    def _last_finish(self) -> int:
+        return max(
+            version
+            for version, event in enumerate(self.run.events, start=1)
+            if isinstance(event, RunFinished)
+        )

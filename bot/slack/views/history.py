@@ -1,0 +1,251 @@
+"""What is said once and stays said: who decided what and why, what came of a step, who was reminded."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from bot.runs.events import (
+    Actor,
+    ApprovalVoided,
+    ArtifactRef,
+    Asked,
+    CancelRequested,
+    ParamsEdited,
+    Permission,
+    ProposalExpired,
+    ProposalVoided,
+    Result,
+    StepApproved,
+    StepRejected,
+    StepSkipped,
+    UndoRequested,
+    UndoSettled,
+    UnknownSettled,
+)
+from bot.slack import text
+from bot.slack.blocks import context, section
+from bot.slack.views.drawn import Drawn, drawn, said
+from bot.slack.views.people import mentions, who, why_permitted
+
+OUTPUT_ROOM = 1500
+SETTLED_WORDS = {
+    "done": "it is done",
+    "again": "try again: a fresh proposal follows",
+    "undo": "undo it",
+    "stop": "stop here",
+}
+UNDO_SETTLED_WORDS = {"done": "it is undone", "again": "try the undo again", "stop": "stop undoing here"}
+
+Decision = (
+    StepApproved
+    | ApprovalVoided
+    | StepRejected
+    | StepSkipped
+    | ParamsEdited
+    | ProposalVoided
+    | ProposalExpired
+    | CancelRequested
+    | UnknownSettled
+    | UndoRequested
+    | UndoSettled
+)
+
+
+def approved(event: StepApproved, *, step: str, people: int, asked: Asked) -> Drawn:
+    """One approval; `people` is how many different ones there are with it."""
+    missing = asked.min_approvals - people
+    rest = ""
+    if asked.min_approvals > 1:
+        rest = f" {people} of {asked.min_approvals} people."
+        if missing > 0:
+            rest += f" {text.count(missing, 'more person', 'more people')} must agree."
+    words = f"*Approved* by {who(event.actor)}: {step}.{rest}"
+    return _with_why(words, event.permission, event.actor, more=f"digest {text.code(event.digest[:8])}")
+
+
+def decision(event: Decision, *, step: str) -> Drawn:  # noqa: C901 - one arm per event, nothing else
+    """Any other decision, or what ended a proposal without one; `step` names it (already inert)."""
+    match event:
+        case StepApproved():
+            return _with_why(f"*Approved* by {who(event.actor)}: {step}.", event.permission, event.actor)
+        case ApprovalVoided():
+            return said(
+                f"*An approval does not count any more* ({text.value(event.person, 80)}): {step}. "
+                f"{text.sentence(text.value(event.reason, 400))}"
+            )
+        case StepRejected():
+            words = f"*Rejected* by {who(event.actor)}: {step}. Reason: {_reason(event.reason)}"
+            return _with_why(words, event.permission, event.actor)
+        case StepSkipped():
+            words = f"*Skip* asked by {who(event.actor)}: {step}.{_because(event.reason)}"
+            return _with_why(words, event.permission, event.actor)
+        case ParamsEdited():
+            words = f"*Edited* by {who(event.actor)}: {_edits(event)}. A new proposal of {step} follows."
+            return _with_why(words, event.permission, event.actor)
+        case ProposalVoided():
+            return _voided(event, step)
+        case ProposalExpired():
+            return said(f"*Nobody decided in time:* {step} did not run. A timeout never approves.")
+        case CancelRequested():
+            words = f"*Cancelled* by {who(event.actor)}.{_because(event.reason)}"
+            return _with_why(words, event.permission, event.actor)
+        case UnknownSettled():
+            words = f"*Settled* by {who(event.actor)}: {step}: {SETTLED_WORDS[event.choice]}.{_because(event.reason)}"
+            return _with_why(words, event.permission, event.actor)
+        case UndoSettled():
+            words = (
+                f"*Settled* by {who(event.actor)}: undo of {step}: {UNDO_SETTLED_WORDS[event.choice]}."
+                f"{_because(event.reason)}"
+            )
+            return _with_why(words, event.permission, event.actor)
+        case UndoRequested():
+            return _undo_requested(event)
+
+
+def _undo_requested(event: UndoRequested) -> Drawn:
+    if event.actor is None or event.permission is None:
+        return said(
+            f"*Undoing by itself*, as the runbook says (rollback_on_failure).{_because(event.reason)}"
+        )
+    return _with_why(
+        f"*Undo* asked by {who(event.actor)}.{_because(event.reason)}", event.permission, event.actor
+    )
+
+
+def _voided(event: ProposalVoided, step: str) -> Drawn:
+    words = f"*Called off:* {step}. {text.sentence(text.value(event.reason, 400))} Nothing ran."
+    if event.changes:
+        lines = [f"• {text.value(change, 200)}" for change in event.changes[:10]]
+        words += "\nWhat changed:\n" + "\n".join(lines)
+    return said(words)
+
+
+def _with_why(words: str, permission: Permission, actor: Actor, *, more: str = "") -> Drawn:
+    why = why_permitted(permission, actor)
+    read = f" (members read {text.clock(permission.members_read_at)})" if permission.members_read_at else ""
+    small = " · ".join(filter(None, [f"{text.capital(why)}{read}" if why else "", more]))
+    return said(words, small) if small else said(words)
+
+
+def _reason(reason: str) -> str:
+    return text.sentence(text.paragraph(reason, 1000))
+
+
+def _because(reason: str) -> str:
+    return f" Reason: {_reason(reason)}" if reason.strip() else ""
+
+
+def _edits(event: ParamsEdited) -> str:
+    changed = [
+        name
+        for name in sorted({*event.before, *event.after})
+        if event.before.get(name) != event.after.get(name)
+    ]
+    shown = [
+        f"{text.value(name, 60)}: {_given(event.before.get(name))} → {_given(event.after.get(name))}"
+        for name in changed
+    ]
+    return "; ".join(shown[:10]) or "nothing changed"
+
+
+def _given(given: object) -> str:
+    return "not set" if given is None else text.value(given, 100)
+
+
+# ------------------------------------------------------------ outcomes
+
+
+_VERDICTS = {
+    "succeeded": ("✓", "done"),
+    "failed": ("✗", "failed"),
+    "unknown": ("?", "outcome unknown"),
+}
+_EFFECTS = {
+    "none": "It changed nothing.",
+    "applied": "What it did stands.",
+    "partial": "It did a part of it, and that stands.",
+    "unknown": "Nobody knows what it changed.",
+}
+
+
+def outcome(result: Result, *, title: str) -> Drawn:
+    """What came of a step or an undo: one sentence, notes, the end of its output."""
+    sign, verdict = _VERDICTS[result.verdict]
+    took = f" in {text.duration(result.duration_s)}" if result.duration_s else ""
+    summary = f" {text.sentence(text.value(result.summary, 600))}" if result.summary.strip() else ""
+    head = f"{sign} *{title}: {verdict}*{took}.{summary}"
+    if result.verdict != "succeeded":
+        head += f" {_EFFECTS[result.effect]}"
+    blocks = [section(head)]
+    notes = _notes(result)
+    if notes:
+        blocks.append(section("\n".join(notes)))
+    if result.output.strip():
+        blocks.append(section(text.fence_end(result.output, OUTPUT_ROOM)))
+    small = _output_notes(result)
+    if small:
+        blocks.append(context(" · ".join(small)))
+    return drawn(f"{title}: {verdict}{took}.{summary}", blocks)
+
+
+def _notes(result: Result) -> list[str]:
+    missing = [one for one in result.expectations if not one.found]
+    return [
+        f"{'Noted' if one.allow_failure else 'Missing'}: the output does not show {text.code(one.pattern, 160)}"
+        f"{', which is allowed' if one.allow_failure else ''}."
+        for one in missing[:8]
+    ]
+
+
+def _output_notes(result: Result) -> list[str]:
+    notes = []
+    if result.output_redacted:
+        notes.append("something secret was removed from the output")
+    if result.artifacts:
+        files = text.listed([text.value(one.name, 80) for one in result.artifacts], most=4)
+        notes.append(f"in full in the file below: {files}")
+    elif result.output_cut:
+        notes.append("only the beginning of the output was kept")
+    return [text.capital(note) for note in notes]
+
+
+def not_planned(message: str, *, title: str) -> Drawn:
+    """A step that could not be made concrete."""
+    return said(f"✗ *{title}: could not be proposed.* {text.sentence(text.value(message, 800))} Nothing ran.")
+
+
+def file_of(ref: ArtifactRef, *, title: str) -> str:
+    """The sentence that introduces a file."""
+    return f"{title}: {text.value(ref.name, 120)} ({_bytes(ref.size)})."
+
+
+def _bytes(size: int) -> str:
+    if size < 1000:
+        return f"{size} bytes"
+    return f"{size / 1000:.0f} kB" if size < 1_000_000 else f"{size / 1_000_000:.1f} MB"
+
+
+# ------------------------------------------------------------ notices
+
+
+def reminder(asked: Asked, *, what: str, until: datetime, is_open: bool) -> Drawn:
+    """Half of the time has passed. Rings again only while there is still something to decide."""
+    people = mentions(asked) if is_open else ""
+    return said(
+        f"{people + ': ' if people else ''}*still waiting for a decision:* {what}, until {text.moment(until)}."
+    )
+
+
+def direct(*, what: str, place: str, until: datetime, permalink: str) -> Drawn:
+    """A direct message: one sentence and the way to the thread."""
+    where = f" in {text.value(place, 60)}" if place else ""
+    return said(
+        f"*Your decision is needed:* {what}{where}, until {text.moment(until)}.\n"
+        f"{text.link(permalink, 'Open the thread')}"
+    )
+
+
+def called_off(*, what: str, detail: str) -> Drawn:
+    """A suggestion that may not be clicked any more because the incident is over."""
+    why = text.sentence(text.value(detail, 300)) if detail else "The incident was resolved elsewhere."
+    return said(f"*Called off:* {what}. {why} Nothing ran.")

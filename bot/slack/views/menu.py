@@ -1,0 +1,70 @@
+"""The menu "Another runbook": what fits best first, then the rest of the catalog, as much as Slack takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.intake.incident import Candidate
+from bot.runs.events import IncidentId
+from bot.runs.plan import JsonObject
+from bot.slack import ids, text
+from bot.slack.blocks import OPTION, OPTIONS, actions, context, option, section, select
+from bot.slack.views.drawn import Drawn, drawn
+
+Menu = Sequence[tuple[str, str]]
+"""Name and description of every runbook in the catalog."""
+
+TEXT_ROOM = 2500
+"""Characters all options may hold together: they count against the whole message."""
+
+
+def another_runbook(
+    menu: Menu,
+    *,
+    incident_id: IncidentId,
+    place: str,
+    candidates: Sequence[Candidate] = (),
+    without: str = "",
+    placeholder: str = "Another runbook",
+) -> list[JsonObject]:
+    """Blocks with the menu; none when the catalog has nothing else to choose."""
+    options, left_out = _options(_ranked(menu, candidates, without))
+    if not options:
+        return []
+    menu_of = select(options, action_id=ids.CHOOSE, placeholder=placeholder)
+    blocks = [actions([menu_of], block_id=ids.menu_block(incident_id, place))]
+    if left_out:
+        blocks.append(
+            context(f"{text.count(left_out, 'more runbook')}: {text.code('/runbook list')} shows them all.")
+        )
+    return blocks
+
+
+def with_menu(words: str, menu_blocks: Sequence[JsonObject]) -> Drawn:
+    """A sentence with the menu under it."""
+    return drawn(words, [section(words), *menu_blocks])
+
+
+def _ranked(menu: Menu, candidates: Sequence[Candidate], without: str) -> list[tuple[str, str]]:
+    described = dict(menu)
+    fitting = {one.runbook: "; ".join(one.why) for one in candidates if one.runbook in described}
+    rest = {name: words for name, words in described.items() if name not in fitting}
+    return [(name, words) for name, words in {**fitting, **rest}.items() if name and name != without]
+
+
+def _options(choices: list[tuple[str, str]]) -> tuple[list[JsonObject], int]:
+    """As many options as fit; descriptions only where all of them fit."""
+    usable = [(name, words) for name, words in choices if text.size(name) <= ids.OPTION_VALUE_LIMIT]
+    shown = usable[:OPTIONS]
+    has_words = (
+        sum(min(text.size(name), OPTION) + min(text.size(words), OPTION) for name, words in shown)
+        <= TEXT_ROOM
+    )
+    options: list[JsonObject] = []
+    room = TEXT_ROOM
+    for name, words in shown:
+        room -= min(text.size(name), OPTION)
+        if room < 0 and not has_words:
+            break
+        options.append(option(name, value=name, description=words if has_words else ""))
+    return options, len(choices) - len(options)

@@ -1,0 +1,63 @@
+"""How people are named: who did it (without ringing their phone), who is asked (so that it rings)."""
+
+from __future__ import annotations
+
+from bot.runs.events import Actor, Asked, Permission
+from bot.runs.policy import is_user_group
+from bot.slack import text
+
+MOST_MENTIONS = 40
+
+
+def who(actor: Actor) -> str:
+    """The name of whoever did something. Not a mention: nobody is woken to read what they just did."""
+    name = text.value(actor.name, 80) if actor.name else ""
+    match actor.kind:
+        case "slack":
+            return name or text.mention(actor.id)
+        case "api":
+            return f"{name or text.value(actor.id, 80)} (over the API)"
+        case "system":
+            return name or "the bot"
+
+
+def names(actors: list[Actor]) -> str:
+    """Several people, each once."""
+    by_person = {actor.person: who(actor) for actor in actors}
+    return text.listed(list(by_person.values()))
+
+
+def why_permitted(permission: Permission, actor: Actor) -> str:
+    """Which entry of the catalog let them decide. A group is named by its id: a mention would ring all of it."""
+    via = permission.via
+    if not via:
+        return ""
+    if via == actor.id or via.lower() == actor.person:
+        return "named in the catalog as approver"
+    if is_user_group(via):
+        return f"member of user group {text.code(via, 40)}"
+    return f"allowed by {text.code(via, 80)}"
+
+
+def asked_people(asked: Asked) -> str:
+    """Those who may decide: mentions, and in words whoever Slack does not know."""
+    known = [entry for entry in asked.approvers if entry in asked.mention]
+    looked_up = [name for name in asked.mention if name not in asked.approvers]
+    others = [entry for entry in asked.approvers if entry not in asked.mention]
+    # Emails that Slack knew stand in `mention` as ids; only when some were not found are the words needed.
+    unknown = others if len(others) > len(looked_up) else []
+    shown = [text.mention(name) for name in (*known, *looked_up)] + [
+        text.value(entry, 80) for entry in unknown
+    ]
+    return text.listed(shown, last="or", most=MOST_MENTIONS) or "nobody"
+
+
+def mentions(asked: Asked) -> str:
+    """Only the mentions, for messages that shall be noticed."""
+    return " ".join(text.mention(name) for name in asked.mention[:MOST_MENTIONS])
+
+
+def how_many(asked: Asked) -> str:
+    """`any one of them`, `2 people must agree`."""
+    needed = asked.min_approvals
+    return "one of them decides" if needed <= 1 else f"{text.count(needed, 'person', 'people')} must agree"

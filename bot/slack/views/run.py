@@ -1,0 +1,420 @@
+"""A run's card while it goes on, what it left when it ended, and the questions only a person can answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bot.engine.ports import ClickRef, Tail
+from bot.runs.events import Asked, RunFinished, StepKey, StepProbed
+from bot.runs.plan import JsonObject
+from bot.runs.state import Run, StepState
+from bot.slack import ids, text
+from bot.slack.blocks import Style, actions, button, confirm, context, section
+from bot.slack.views.drawn import Drawn, drawn
+from bot.slack.views.incident import RUN_WORDS
+from bot.slack.views.menu import Menu, another_runbook
+from bot.slack.views.people import mentions, names, who
+
+SHOWN_STEPS = 24
+"""More steps than this are shown around the one the run stands at."""
+TAIL_ROOM = 1600
+
+_SIGNS = {
+    "pending": "○",
+    "proposed": "◇",
+    "approved": "◆",
+    "running": "▶",
+    "succeeded": "✓",
+    "failed": "✗",
+    "unknown": "?",
+    "rejected": "✗",
+    "expired": "✗",
+    "skipped": "–",
+    "voided": "◇",
+    "not_planned": "✗",
+    "stopped": "■",
+    "undoing": "↶",
+    "undone": "↶",
+    "undo_failed": "✗",
+    "undo_unknown": "?",
+    "undo_blocked": "■",
+}
+_WORDS = {
+    "pending": "not started",
+    "proposed": "waiting for a decision",
+    "approved": "approved, about to run",
+    "voided": "a new proposal follows",
+    "expired": "nobody decided in time",
+    "unknown": "outcome unknown, a person must say how to go on",
+    "stopped": "outcome unknown, stopped there",
+    "undoing": "being undone",
+    "undone": "undone",
+    "undo_failed": "its undo failed",
+    "undo_unknown": "the outcome of its undo is unknown",
+    "undo_blocked": "its undo did not run",
+}
+
+
+def run_card(run: Run, tail: Tail | None) -> Drawn:
+    """Every step's state, the tail of the one that runs, and the button to cancel."""
+    blocks = [section(_head(run))]
+    blocks += [section("\n".join(lines)) for lines in _in_sections(_step_lines(run))]
+    if run.queued is not None and run.admitted is None and not run.is_finished:
+        queued = run.queued
+        blocks.append(
+            section(
+                f"*Waiting for* {text.value(queued.waiting_for, 300)}: place {queued.position} in the line."
+            )
+        )
+    blocks += _tail(tail) if not run.is_finished else []
+    if run.is_finished and run.with_effect:
+        blocks.append(section(left_standing(run)))
+    if run.cancel is not None and not run.is_finished:
+        blocks.append(section(f"{who(run.cancel.actor)} cancelled it: it stops where it can be stopped."))
+    if not run.is_finished and run.cancel is None:
+        blocks.append(actions([_cancel_button(run)]))
+    blocks.append(context(_small_print(run)))
+    return drawn(f"{_title(run)}: {_status(run)}.", blocks)
+
+
+def _head(run: Run) -> str:
+    place = f" in *{text.value(run.environment, 60)}*" if run.environment else ""
+    return f"*{_title(run)}*{place}: *{_status(run)}*"
+
+
+def _title(run: Run) -> str:
+    return f"{'Dry run' if run.opened.dry_run else 'Run'} of {text.value(run.runbook.name, 120)}"
+
+
+def _status(run: Run) -> str:
+    words = RUN_WORDS[run.status]
+    state = run.current
+    if run.is_undoing:
+        return "undoing what it did" if run.status == "running" else "its undo waits for people"
+    if run.is_finished or state is None:
+        return words
+    return f"{words}, {step_place(run, state.key)}"
+
+
+def step_place(run: Run, key: StepKey) -> str:
+    """`step 2 of 3`, or `step 1 of 2 after the rejection`."""
+    count = len(run.runbook.steps if key.phase == "steps" else run.runbook.on_reject)
+    return f"step {key.index + 1} of {count}" + (" after the rejection" if key.phase == "on_reject" else "")
+
+
+def step_title(run: Run, key: StepKey) -> str:
+    """`Step 2 of 3 (scale-out)`, ready for a sentence."""
+    return f"{text.capital(step_place(run, key))} ({text.value(run.steps[key].step.name, 80)})"
+
+
+def _step_lines(run: Run) -> list[str]:
+    main = [state for key, state in run.steps.items() if key.phase == "steps"]
+    after = [state for key, state in run.steps.items() if key.phase == "on_reject"]
+    lines = [_step_line(state) for state in main]
+    if after and run.phase == "on_reject":
+        lines += ["*After the rejection:*", *(_step_line(state) for state in after)]
+    return _around(lines, _position(run, len(main)))
+
+
+def _position(run: Run, main: int) -> int:
+    state = run.current
+    if state is None:
+        return main
+    return state.key.index + (main + 1 if state.key.phase == "on_reject" else 0)
+
+
+def _around(lines: list[str], position: int) -> list[str]:
+    if len(lines) <= SHOWN_STEPS:
+        return lines
+    start = max(0, min(position - SHOWN_STEPS // 2, len(lines) - SHOWN_STEPS))
+    end = start + SHOWN_STEPS
+    before = [f"… {text.count(start, 'step')} before"] if start else []
+    behind = [f"… {text.count(len(lines) - end, 'step')} to come"] if end < len(lines) else []
+    return [*before, *lines[start:end], *behind]
+
+
+def _in_sections(lines: list[str]) -> list[list[str]]:
+    """Lines in groups that each fit into one section."""
+    groups: list[list[str]] = [[]]
+    room = text.SECTION_ROOM
+    for line in lines:
+        if room < text.size(line) + 1:
+            groups.append([])
+            room = text.SECTION_ROOM
+        groups[-1].append(line)
+        room -= text.size(line) + 1
+    return [group for group in groups if group]
+
+
+def _step_line(state: StepState) -> str:
+    sign = _SIGNS[state.status]
+    return f"{sign} {state.key.index + 1}. {text.value(state.step.name, 60)}: {_step_words(state)}"
+
+
+def _step_words(state: StepState) -> str:
+    proposal = state.proposal
+    if state.not_planned is not None and state.undoing is None:
+        return f"could not be proposed: {text.value(state.not_planned.message, 120)}"
+    if proposal is None or state.undoing is not None:
+        return _WORDS[state.status]
+    match state.status:
+        case "running" if proposal.started is not None:
+            return f"running since {text.clock(proposal.started.at)}"
+        case "approved" if proposal.made.asked.unattended:
+            return "about to run by itself"
+        case "rejected" if proposal.rejected is not None:
+            return f"rejected by {who(proposal.rejected.actor)}"
+        case "skipped":
+            return f"skipped by {names([skip.actor for skip in proposal.skips])}"
+        case "succeeded" if proposal.settled is not None:
+            return f"done, says {who(proposal.settled.actor)}"
+        case "succeeded" if proposal.result is not None:
+            return f"done in {text.duration(proposal.result.duration_s)}"
+        case "failed" if proposal.result is not None:
+            return f"failed: {text.value(proposal.result.summary, 120)}"
+        case _:
+            return _WORDS.get(state.status, state.status)
+
+
+def _tail(tail: Tail | None) -> list[JsonObject]:
+    if tail is None:
+        return []
+    blocks = [section(f"*Now:* {text.value(tail.note, 300)}")] if tail.note.strip() else []
+    if tail.lines:
+        blocks.append(section(text.fence_end("\n".join(tail.lines), TAIL_ROOM)))
+    return blocks
+
+
+def _cancel_button(run: Run) -> JsonObject:
+    return button(
+        "Cancel the run",
+        action_id=ids.CANCEL,
+        value=ids.run_value(ids.RunRef(run_id=run.id)),
+        style="danger",
+        asks=confirm(
+            title="Cancel this run?",
+            words="What runs now is stopped where it can be stopped. What was done stays done until it is undone.",
+            yes="Cancel it",
+            no="Let it run",
+            style="danger",
+        ),
+    )
+
+
+def _small_print(run: Run) -> str:
+    by = f" by {who(run.opened.requester)}" if run.opened.requester is not None else ""
+    commit = f" · catalog {text.code(run.opened.catalog_commit[:12])}" if run.opened.catalog_commit else ""
+    return f"Started {text.moment(run.opened.at)}{by} · run {text.code(run.id, 60)}{commit}"
+
+
+def left_standing(run: Run) -> str:
+    """What still has an effect, last done first, and how each can be undone."""
+    lines = [f"• {text.value(state.step.name, 60)}: {_undo_words(state)}" for state in run.with_effect[:12]]
+    more = len(run.with_effect) - len(lines)
+    if more > 0:
+        lines.append(f"• … and {text.count(more, 'more step')}")
+    return "*What it did still stands:*\n" + "\n".join(lines)
+
+
+def _undo_words(state: StepState) -> str:
+    undo = state.undo
+    if undo is None or undo.kind == "none":
+        return f"no undo ({text.value(undo.text, 150)})" if undo is not None and undo.text else "no undo"
+    words = text.value(undo.text, 150)
+    return f"undo by hand: {words}" if undo.kind == "manual" else f"undo: {words}"
+
+
+# ------------------------------------------------------------ the end
+
+
+def end(run: Run, event: RunFinished, *, is_last: bool, menu: Menu) -> Drawn:
+    """How it ended; while it is the last word, with a button to undo what stands and a menu to go on."""
+    took = text.duration((event.at - run.opened.at).total_seconds())
+    reason = f": {text.value(event.reason, 400)}" if event.reason else ""
+    head = f"*{_title(run)} {_ended(event)}* after {took}{reason}"
+    blocks = [section(text.sentence(head))]
+    decided = _decided_by(run, event)
+    if decided:
+        blocks.append(section(decided))
+    if is_last and run.with_effect:
+        blocks.append(section(left_standing(run)))
+        if can_undo(run):
+            blocks.append(actions([_undo_button(run)]))
+    elif event.left:
+        left = text.listed([text.value(name, 60) for name in event.left])
+        blocks.append(section(f"*Left as it was done:* {left}."))
+    if is_last and event.status != "succeeded":
+        blocks += another_runbook(menu, incident_id=run.incident_id, place=f"end-{run.version}")
+    return drawn(text.sentence(f"{_title(run)} {_ended(event)} after {took}{reason}"), blocks)
+
+
+def _ended(event: RunFinished) -> str:
+    words = {
+        "succeeded": "succeeded",
+        "failed": "failed",
+        "rejected": "was rejected",
+        "expired": "ended: nobody decided in time",
+        "cancelled": "was cancelled",
+        "rolled_back": "was undone",
+        "rollback_incomplete": "ended, and its undo is incomplete",
+    }
+    return words[event.status]
+
+
+def _decided_by(run: Run, event: RunFinished) -> str:
+    deciders = [
+        approval.actor
+        for state in run.steps.values()
+        for proposal in state.proposals
+        for approval in proposal.approvals
+        if approval.at <= event.at
+    ]
+    return f"Approved by {names(deciders)}." if deciders else ""
+
+
+def can_undo(run: Run) -> bool:
+    """Whether the button would do something: the next effect in line was not tried yet, and one has an undo."""
+    if not run.is_finished or not run.with_effect or run.with_effect[0].undoing is not None:
+        return False
+    return any(state.undo is not None and state.undo.kind == "step" for state in run.with_effect)
+
+
+def _undo_button(run: Run) -> JsonObject:
+    steps = [state.step.name for state in run.with_effect]
+    place = f" in {run.environment}" if run.environment else ""
+    return button(
+        "Undo what it did",
+        action_id=ids.UNDO,
+        value=ids.run_value(ids.RunRef(run_id=run.id)),
+        style="danger",
+        asks=confirm(
+            title=text.cut(f"Undo {text.count(len(steps), 'step')}{place}?", 100),
+            words=f"Last done first: {text.listed([text.cut(name, 40) for name in steps], most=5)}. "
+            "Each looks at the state again, and the first that fails stops it.",
+            yes="Undo",
+            style="danger",
+        ),
+    )
+
+
+# ------------------------------------------------------------ questions
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """One answer a person can give to "what now?"."""
+
+    action_id: str
+    label: str
+    title: str
+    words: str
+    style: Style = ""
+
+
+_DONE = "Count it as done?"
+SETTLE_CHOICES = (
+    Choice(
+        action_id="settle_done",
+        label="It is done",
+        title=_DONE,
+        words="You looked, and the step did its work. The run goes on after it.",
+    ),
+    Choice(
+        action_id="settle_again",
+        label="Try again",
+        title="Propose it again?",
+        words="The step is made anew from the state of now and put up for approval; nothing runs before that.",
+    ),
+    Choice(
+        action_id="settle_undo",
+        label="Undo",
+        title="Undo this run?",
+        words="This step and all before it that changed something are undone, last done first.",
+        style="danger",
+    ),
+    Choice(
+        action_id="settle_stop",
+        label="Stop here",
+        title="Stop the run here?",
+        words="Nothing more runs and nothing is undone.",
+        style="danger",
+    ),
+)
+UNDO_CHOICES = (
+    Choice(
+        action_id="undo_done",
+        label="It is undone",
+        title="Count it as undone?",
+        words="You looked, or did it by hand. The undo goes on with the step before.",
+    ),
+    Choice(
+        action_id="undo_again",
+        label="Try again",
+        title="Try this undo again?",
+        words="It looks at the state again and runs only if that is what the step left behind.",
+    ),
+    Choice(
+        action_id="undo_stop",
+        label="Stop here",
+        title="Stop undoing here?",
+        words="What is not undone stays as it is.",
+        style="danger",
+    ),
+)
+
+
+def unknown(
+    run: Run, state: StepState, probed: StepProbed, *, asked: Asked, ref: ClickRef, became: str
+) -> Drawn:
+    """A step was sent and its answer lost: what is seen now, and the four ways on."""
+    has_undo = state.undo is not None and state.undo.kind == "step"
+    choices = [one for one in SETTLE_CHOICES if has_undo or one.action_id != "settle_undo"]
+    seen = text.fenced(probed.text, 1500)
+    head = f"*{step_title(run, state.key)}: did it happen?* It was sent and its answer was lost."
+    blocks = [section(head), section("*What is seen now:*")]
+    blocks += [section(piece) for piece in seen.texts]
+    blocks += _question(asked, choices, carried=ids.click_value(ref), became=became)
+    people = mentions(asked) if not became else ""
+    call = f"{people}: " if people else ""
+    ending = became or "Say how to go on."
+    return drawn(f"{call}{step_title(run, state.key)} was sent and its answer was lost. {ending}", blocks)
+
+
+def undo_question(
+    run: Run, state: StepState, *, what: str, asked: Asked | None, is_manual: bool, became: str
+) -> Drawn:
+    """An undo did not run, failed, or nobody knows: what there is to say, and the ways on."""
+    left_out = {"undo_again"} if is_manual else set()
+    if run.is_finished:
+        left_out.add("undo_stop")
+    choices = [one for one in UNDO_CHOICES if one.action_id not in left_out]
+    head = f"*{step_title(run, state.key)}: its undo needs a person.* {text.sentence(text.value(what, 600))}"
+    carried = ids.run_value(ids.RunRef(run_id=run.id, step=state.key))
+    blocks = [section(head), *_question(asked, choices, carried=carried, became=became)]
+    people = mentions(asked) if asked is not None and not became else ""
+    call = f"{people}: " if people else ""
+    return drawn(f"{call}The undo of {step_title(run, state.key)} needs a person. {became}".strip(), blocks)
+
+
+def _question(
+    asked: Asked | None, choices: Sequence[Choice], *, carried: str, became: str
+) -> list[JsonObject]:
+    blocks: list[JsonObject] = []
+    if became:
+        blocks.append(section(became))
+        return blocks
+    people = mentions(asked) if asked is not None else ""
+    blocks.append(section(f"{people + ': ' if people else ''}look at it, then say how to go on."))
+    blocks.append(actions([_choice_button(one, carried) for one in choices]))
+    return blocks
+
+
+def _choice_button(one: Choice, carried: str) -> JsonObject:
+    return button(
+        one.label,
+        action_id=one.action_id,
+        value=carried,
+        style=one.style,
+        asks=confirm(title=one.title, words=one.words, yes=one.label, style=one.style),
+    )
