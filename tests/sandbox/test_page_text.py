@@ -11,12 +11,8 @@ import pytest
 from playwright.sync_api import Page, Route, sync_playwright
 
 import bot.sandbox
+from tests.sandbox.page_desk import ARGS, CHROMIUM
 
-CHROMIUM = Path("/usr/bin/chromium")
-ARGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
 PAGE = Path(bot.sandbox.__file__).parent / "page"
 ORIGIN = "http://127.0.0.1:1"
 TYPES = {".js": "text/javascript", ".css": "text/css", ".html": "text/html", ".svg": "image/svg+xml"}
@@ -59,7 +55,11 @@ def page() -> Iterator[Page]:
             """async (workspace) => {
               const { state } = await import("/page/store.js");
               Object.assign(state, { workspace, as: "U01ANA" });
-              window.drawn = (node) => { const frame = document.createElement("div"); frame.append(node); return frame; };
+              window.drawn = (node) => {
+                const frame = document.createElement("div");
+                frame.append(node);
+                return frame;
+              };
             }""",
             WORKSPACE,
         )
@@ -225,7 +225,10 @@ def test_every_layout_block_is_drawn(page: Page) -> None:
             {"type": "divider"},
             {"type": "image", "image_url": "https://a.example/x.png", "alt_text": "a graph"},
             {"type": "rich_text", "elements": rich},
-            {"type": "table", "rows": [[{"type": "raw_text", "text": "a"}], [{"type": "raw_text", "text": "1"}]]},
+            {
+                "type": "table",
+                "rows": [[{"type": "raw_text", "text": "a"}], [{"type": "raw_text", "text": "1"}]],
+            },
             {"type": "carousel"},
         ],
     )
@@ -253,7 +256,8 @@ def test_real_samples_of_other_apps_are_drawn(page: Page) -> None:
                 """async (attachment) => {
                   const { attachmentNode } = await import("/page/attachments.js");
                   const { messageSurface } = await import("/page/surface.js");
-                  return drawn(attachmentNode(attachment, messageSurface("C0INC", "1.0"))).textContent.trim().length > 0;
+                  const node = attachmentNode(attachment, messageSurface("C0INC", "1.0"));
+                  return drawn(node).textContent.trim().length > 0;
                 }""",
                 attachment,
             ), path.name

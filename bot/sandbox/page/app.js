@@ -11,7 +11,19 @@ import { closeThread, followAddress, onPlace } from "./places.js";
 import { isPopoverOpen } from "./popover.js";
 import { follow, read } from "./requests.js";
 import { sidebar } from "./sidebar.js";
-import { changed, channelOf, dropMessage, isVisible, nameOf, onChange, people, putMessage, setMessages, state, you } from "./store.js";
+import {
+  changed,
+  channelOf,
+  dropMessage,
+  isVisible,
+  nameOf,
+  onChange,
+  people,
+  putMessage,
+  setMessages,
+  state,
+  you,
+} from "./store.js";
 import { strip } from "./strip.js";
 import { forgetSurfaces } from "./surface.js";
 import { threadPane } from "./thread.js";
@@ -20,7 +32,11 @@ import { toast } from "./toast.js";
 
 const ACTING_AS = "sandbox-acting-as";
 const spoken = h("div", { class: "unseen", "aria-live": "polite", role: "log", "aria-label": "New messages" });
-const offline = h("div", { class: "offline", role: "alert", hidden: true }, "The sandbox is not answering. Trying again…");
+const offline = h(
+  "div",
+  { class: "offline", role: "alert", hidden: true },
+  "The sandbox is not answering. Trying again…",
+);
 const panes = [strip({ become }), sidebar(), channelPane(), threadPane()];
 let stop = () => {};
 let epoch = 0; // every change of member starts a new one; answers of an older one are thrown away
@@ -28,7 +44,11 @@ let epoch = 0; // every change of member starts a new one; answers of an older o
 document.body.append(
   h("a", { class: "skip", href: "#conversation", onclick: skip }, "Skip to the conversation"),
   panes[0].node,
-  h("div", { class: "workspace" }, panes.slice(1).map((pane) => pane.node)),
+  h(
+    "div",
+    { class: "workspace" },
+    panes.slice(1).map((pane) => pane.node),
+  ),
   offline,
   spoken,
 );
@@ -37,7 +57,8 @@ onChange(() => {
 });
 window.addEventListener("hashchange", followAddress);
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && state.thread && !isPopoverOpen() && !document.querySelector("dialog[open]")) closeThread();
+  if (event.key === "Escape" && state.thread && !isPopoverOpen() && !document.querySelector("dialog[open]"))
+    closeThread();
 });
 onPlace("home", () => readHome(epoch));
 start();
@@ -111,9 +132,11 @@ async function readAll(mine) {
   const seen = workspace.channels.filter(isVisible);
   await Promise.all(seen.map((channel) => readChannel(channel.id, mine)));
   if (mine !== epoch) return;
-  for (const id of [...state.messages.keys()]) if (!seen.some((channel) => channel.id === id)) state.messages.delete(id);
+  for (const id of [...state.messages.keys()])
+    if (!seen.some((channel) => channel.id === id)) state.messages.delete(id);
   const isFirst = !state.place;
-  if (isFirst || !(state.place.kind === "home" || seen.some((channel) => channel.id === state.place.id))) followAddress();
+  if (isFirst || !(state.place.kind === "home" || seen.some((channel) => channel.id === state.place.id)))
+    followAddress();
   else if (state.place.kind === "home") readHome(mine);
   state.isOnline = true;
   offline.hidden = true;

@@ -15,7 +15,10 @@ export function appHome() {
     if (next === print) return;
     print = next;
     if (state.home) body.replaceChildren(...blockNodes(state.home.blocks, homeSurface(state.home.id)));
-    else body.replaceChildren(h("p", { class: "empty" }, `${state.workspace?.app.name} has published nothing here for ${nameOf(you())} yet.`));
+    else
+      body.replaceChildren(
+        h("p", { class: "empty" }, `${state.workspace?.app.name} has published nothing here for ${nameOf(you())} yet.`),
+      );
   }
 
   return { node, draw };

@@ -9,9 +9,13 @@ const PALETTE = ["#2f5d8a", "#7a4a8c", "#1f7a5c", "#a0522d", "#8a3b5c", "#3d6b2f
 export function avatar(user, { emoji, name } = {}) {
   const words = name ?? nameOf(user);
   const sign = emoji ? emojiFor(emoji.replaceAll(":", "")) : null;
-  const node = h("span", { class: user?.is_bot ?? !user ? "avatar app" : "avatar", "aria-hidden": "true" }, sign ?? initials(words));
+  const node = h(
+    "span",
+    { class: (user?.is_bot ?? !user) ? "avatar app" : "avatar", "aria-hidden": "true" },
+    sign ?? initials(words),
+  );
   node.style.backgroundColor = colourOf(user, words);
-  node.style.color = isLight(node.style.backgroundColor) ? "#1d1c1d" : "#ffffff";
+  node.style.color = isLight(node.style.backgroundColor) ? "#000000" : "#ffffff";
   return node;
 }
 
@@ -28,8 +32,8 @@ function initials(words) {
   return ((parts[0]?.[0] ?? "?") + (parts.length > 1 ? parts.at(-1)[0] : "")).toUpperCase();
 }
 
-// WCAG's relative luminance; above this, black letters have the better contrast.
-const LIGHT = 0.2;
+// WCAG's relative luminance; at this one black and white letters stand out alike, with more than 4.5 to 1.
+const LIGHT = 0.179;
 
 function isLight(rgb) {
   const [red, green, blue] = rgb.match(/\d+/g).map((value) => {

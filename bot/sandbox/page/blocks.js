@@ -23,10 +23,20 @@ const BLOCKS = {
   divider: () => h("hr"),
   section,
   context: (block) => h("div", { class: "block-context" }, (block.elements ?? []).map(contextPart)),
-  actions: (block, place) => h("div", { class: "block-actions", role: "group" }, (block.elements ?? []).map((element) => elementNode(element, { ...place, label: labelOf(element) }))),
+  actions: (block, place) =>
+    h(
+      "div",
+      { class: "block-actions", role: "group" },
+      (block.elements ?? []).map((element) => elementNode(element, { ...place, label: labelOf(element) })),
+    ),
   input,
   image: (block) =>
-    h("figure", { class: "block-image" }, block.title ? h("figcaption", null, textObject(block.title)) : null, picture(block, "block-picture")),
+    h(
+      "figure",
+      { class: "block-image" },
+      block.title ? h("figcaption", null, textObject(block.title)) : null,
+      picture(block, "block-picture"),
+    ),
   rich_text: richText,
   markdown: (block) => h("div", { class: "rich markdown" }, markdown(block.text ?? "")),
   table,
@@ -35,8 +45,18 @@ const BLOCKS = {
 function section(block, place) {
   const words = h("div", { class: "section-words" });
   if (block.text) add(words, h("div", { class: "rich" }, textObject(block.text)));
-  if (block.fields?.length) add(words, h("div", { class: "fields" }, block.fields.map((field) => h("div", { class: "rich field" }, textObject(field)))));
-  const accessory = block.accessory ? h("div", { class: "accessory" }, elementNode(block.accessory, { ...place, label: labelOf(block.accessory) })) : null;
+  if (block.fields?.length)
+    add(
+      words,
+      h(
+        "div",
+        { class: "fields" },
+        block.fields.map((field) => h("div", { class: "rich field" }, textObject(field))),
+      ),
+    );
+  const accessory = block.accessory
+    ? h("div", { class: "accessory" }, elementNode(block.accessory, { ...place, label: labelOf(block.accessory) }))
+    : null;
   return h("div", { class: "block-section" }, words, accessory);
 }
 
@@ -56,7 +76,11 @@ function input(block, { surface, blockId, error }) {
   const described = [error ? errorId : null, block.hint ? hintId : null].filter(Boolean).join(" ") || null;
   const place = { surface, blockId, label, described, isInput: true, dispatches: block.dispatch_action === true };
   const control = elementNode(block.element, place);
-  if (error) (control.matches("input, textarea, button, [role]") ? control : control.firstElementChild)?.setAttribute("aria-invalid", "true");
+  if (error)
+    (control.matches("input, textarea, button, [role]") ? control : control.firstElementChild)?.setAttribute(
+      "aria-invalid",
+      "true",
+    );
   return h(
     "div",
     { class: error ? "block-input wrong" : "block-input" },
@@ -78,6 +102,15 @@ function table(block) {
   return h(
     "div",
     { class: "table-frame", tabindex: "0", role: "region", "aria-label": "Table" },
-    h("table", null, h("thead", null, h("tr", null, (head ?? []).map(cell("th")))), h("tbody", null, rows.map((row) => h("tr", null, row.map(cell("td")))))),
+    h(
+      "table",
+      null,
+      h("thead", null, h("tr", null, (head ?? []).map(cell("th")))),
+      h(
+        "tbody",
+        null,
+        rows.map((row) => h("tr", null, row.map(cell("td")))),
+      ),
+    ),
   );
 }

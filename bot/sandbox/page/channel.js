@@ -55,15 +55,42 @@ export function channelPane() {
 
 function tabs(isHome) {
   const direct = appMessages();
-  const tab = (label, isOn, go, isThere = true) => h("button", { type: "button", role: "tab", class: "tab", "aria-selected": String(isOn), disabled: !isThere, title: isThere ? null : "The app has not written to you yet", onclick: go }, label);
-  return h("div", { class: "tabs", role: "tablist", "aria-label": "App" }, tab("Home", isHome, goHome), tab("Messages", !isHome, () => goChannel(direct.id), Boolean(direct)));
+  const tab = (label, isOn, go, isThere = true) =>
+    h(
+      "button",
+      {
+        type: "button",
+        role: "tab",
+        class: "tab",
+        "aria-selected": String(isOn),
+        disabled: !isThere,
+        title: isThere ? null : "The app has not written to you yet",
+        onclick: go,
+      },
+      label,
+    );
+  return h(
+    "div",
+    { class: "tabs", role: "tablist", "aria-label": "App" },
+    tab("Home", isHome, goHome),
+    tab("Messages", !isHome, () => goChannel(direct.id), Boolean(direct)),
+  );
 }
 
 function faces(channel) {
   const members = (channel.members ?? []).map(userOf).filter(Boolean);
   if (!members.length) return null;
   const names = members.map(nameOf).join(", ");
-  return h("span", { class: "head-faces", title: names }, h("span", { class: "faces" }, members.slice(0, 5).map((user) => avatar(user))), h("span", null, `${members.length} members`));
+  return h(
+    "span",
+    { class: "head-faces", title: names },
+    h(
+      "span",
+      { class: "faces" },
+      members.slice(0, 5).map((user) => avatar(user)),
+    ),
+    h("span", null, `${members.length} members`),
+  );
 }
 
 function welcome(channel) {
@@ -76,7 +103,13 @@ function welcome(channel) {
         { class: "welcome" },
         channel.is_im ? avatar(userOf(partnerOf(channel))) : h("span", { class: "welcome-sign" }, icon("hash")),
         h("strong", null, titleOf(channel)),
-        h("span", null, channel.is_im ? "This is the beginning of your direct messages." : channel.topic || "This is the beginning of the channel."),
+        h(
+          "span",
+          null,
+          channel.is_im
+            ? "This is the beginning of your direct messages."
+            : channel.topic || "This is the beginning of the channel.",
+        ),
       ),
   };
 }

@@ -11,18 +11,54 @@ import { channelOf, nameOf, state, titleOf, you } from "./store.js";
 import { suggestionBox } from "./suggestions.js";
 
 const TALLEST_PX = 240;
-const MARKS = [["Bold", "*", "B"], ["Italic", "_", "I"], ["Strikethrough", "~", "S"], ["Code", "`", "</>"]];
+const MARKS = [
+  ["Bold", "*", "B"],
+  ["Italic", "_", "I"],
+  ["Strikethrough", "~", "S"],
+  ["Code", "`", "</>"],
+];
 const drafts = new Map();
 
 /** A composer; `aim({channel, threadTs})` says where it writes to. */
 export function composer() {
   let target = null;
-  const field = h("textarea", { rows: "1", class: "composer-field", oninput: typed, onkeydown: keyed, "aria-autocomplete": "list" });
-  const send = h("button", { type: "submit", class: "send", "aria-label": "Send message", title: "Send (Enter)" }, icon("send"));
+  const field = h("textarea", {
+    rows: "1",
+    class: "composer-field",
+    oninput: typed,
+    onkeydown: keyed,
+    "aria-autocomplete": "list",
+  });
+  const send = h(
+    "button",
+    { type: "submit", class: "send", "aria-label": "Send message", title: "Send (Enter)" },
+    icon("send"),
+  );
   const fault = h("p", { class: "composer-fault", role: "alert" });
-  const bar = h("div", { class: "composer-bar" }, MARKS.map(([name, mark, face]) => h("button", { type: "button", class: `mark mark-${name.toLowerCase()}`, "aria-label": name, title: name, onclick: () => wrap(mark) }, face)));
+  const bar = h(
+    "div",
+    { class: "composer-bar" },
+    MARKS.map(([name, mark, face]) =>
+      h(
+        "button",
+        {
+          type: "button",
+          class: `mark mark-${name.toLowerCase()}`,
+          "aria-label": name,
+          title: name,
+          onclick: () => wrap(mark),
+        },
+        face,
+      ),
+    ),
+  );
   const hint = h("span", { class: "composer-hint" });
-  const box = h("form", { class: "composer-box", onsubmit: submit }, field, h("div", { class: "composer-foot" }, bar, hint, send));
+  const box = h(
+    "form",
+    { class: "composer-box", onsubmit: submit },
+    field,
+    h("div", { class: "composer-foot" }, bar, hint, send),
+  );
   const node = h("div", { class: "composer" }, fault, box);
   const suggestions = suggestionBox(field, { takes: () => ({ commands: !target?.threadTs }), onPicked: typed });
 
@@ -51,7 +87,9 @@ export function composer() {
     field.style.height = "auto";
     field.style.height = `${Math.min(field.scrollHeight, TALLEST_PX)}px`;
     send.disabled = !field.value.trim();
-    hint.textContent = field.value.trim() ? "Enter to send · Shift + Enter for a new line" : `You write as ${nameOf(you())}`;
+    hint.textContent = field.value.trim()
+      ? "Enter to send · Shift + Enter for a new line"
+      : `You write as ${nameOf(you())}`;
   }
 
   function keyed(event) {
@@ -76,7 +114,12 @@ export function composer() {
     const place = field.dataset.place;
     field.value = "";
     typed();
-    const answer = await act({ do: "post", channel: target.channel, ...(target.threadTs ? { thread_ts: target.threadTs } : {}), text: outgoing(text) });
+    const answer = await act({
+      do: "post",
+      channel: target.channel,
+      ...(target.threadTs ? { thread_ts: target.threadTs } : {}),
+      text: outgoing(text),
+    });
     if (answer.ok) return;
     drafts.set(place, text);
     if (field.dataset.place === place && !field.value) field.value = text;
@@ -91,7 +134,10 @@ export function composer() {
 function outgoing(text) {
   if (text.startsWith("/")) return text;
   const { users, user_groups: groups } = state.workspace;
-  const tokens = [...users.map((user) => [nameOf(user), `<@${user.id}>`]), ...groups.map((group) => [group.handle, `<!subteam^${group.id}>`])];
+  const tokens = [
+    ...users.map((user) => [nameOf(user), `<@${user.id}>`]),
+    ...groups.map((group) => [group.handle, `<!subteam^${group.id}>`]),
+  ];
   tokens.sort(([one], [other]) => other.length - one.length); // the longest name first: "Ana Lima" before "Ana"
   return tokens.reduce((words, [name, token]) => words.replace(mentionOf(name), `$1${token}`), text);
 }

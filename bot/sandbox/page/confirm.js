@@ -21,8 +21,16 @@ export function confirmed(question) {
       h(
         "div",
         { class: "dialog-foot" },
-        h("button", { type: "button", class: "button", autofocus: isDanger, onclick: say(false) }, wordsOf(question.deny) || "Cancel"),
-        h("button", { type: "button", class: style, autofocus: !isDanger, onclick: say(true) }, wordsOf(question.confirm) || "Yes"),
+        h(
+          "button",
+          { type: "button", class: "button", autofocus: isDanger, onclick: say(false) },
+          wordsOf(question.deny) || "Cancel",
+        ),
+        h(
+          "button",
+          { type: "button", class: style, autofocus: !isDanger, onclick: say(true) },
+          wordsOf(question.confirm) || "Yes",
+        ),
       ),
     );
     showDialog(dialog, { onClosed: () => resolve(answer) });

@@ -35,7 +35,9 @@ export function elementNode(element, place) {
     case "datetimepicker":
       return dateControl(element, keeper(element, place));
     default:
-      return SELECTS[element.type] ? select(element, place) : h("span", { class: "unknown-part" }, `[${element.type}: not drawn here]`);
+      return SELECTS[element.type]
+        ? select(element, place)
+        : h("span", { class: "unknown-part" }, `[${element.type}: not drawn here]`);
   }
 }
 
@@ -58,10 +60,19 @@ function keeper(element, place) {
 
 function button(element, place) {
   const words = wordsOf(element.text);
-  const look = ["button", element.style === "primary" ? "primary" : null, element.style === "danger" ? "danger" : null].filter(Boolean).join(" ");
+  const look = ["button", element.style === "primary" ? "primary" : null, element.style === "danger" ? "danger" : null]
+    .filter(Boolean)
+    .join(" ");
   const node = h(
     "button",
-    { type: "button", class: look, data: naming(element, place), title: words.length > 30 ? words : null, "aria-label": element.accessibility_label, onclick: press },
+    {
+      type: "button",
+      class: look,
+      data: naming(element, place),
+      title: words.length > 30 ? words : null,
+      "aria-label": element.accessibility_label,
+      onclick: press,
+    },
     h("span", { class: "button-text" }, textObject(element.text)),
     element.url ? icon("window") : null,
   );
@@ -72,13 +83,28 @@ function button(element, place) {
     if (element.confirm && !(await confirmed(element.confirm))) return;
     if (element.url && safeAddress(element.url)) window.open(element.url, "_blank", "noopener,noreferrer");
     node.setAttribute("aria-busy", "true");
-    await place.surface.click(place.blockId, element.action_id, element.value === undefined ? {} : { value: element.value });
+    await place.surface.click(
+      place.blockId,
+      element.action_id,
+      element.value === undefined ? {} : { value: element.value },
+    );
     node.removeAttribute("aria-busy");
   }
 }
 
 function overflow(element, place) {
-  const node = h("button", { type: "button", class: "button overflow", data: naming(element, place), "aria-label": "More options", "aria-haspopup": "menu", onclick: show }, icon("more"));
+  const node = h(
+    "button",
+    {
+      type: "button",
+      class: "button overflow",
+      data: naming(element, place),
+      "aria-label": "More options",
+      "aria-haspopup": "menu",
+      onclick: show,
+    },
+    icon("more"),
+  );
   return node;
 
   function show() {
@@ -100,16 +126,40 @@ export function picture(element, look) {
   const url = element.image_url ?? "";
   const isLocal = url.startsWith("data:image/") || (safeAddress(url) && new URL(url).origin === location.origin);
   if (isLocal) return h("img", { class: look, src: url, alt: element.alt_text ?? "" });
-  return h("span", { class: `${look} not-loaded`, title: "Pictures from elsewhere are not loaded in the sandbox" }, element.alt_text || "picture");
+  return h(
+    "span",
+    { class: `${look} not-loaded`, title: "Pictures from elsewhere are not loaded in the sandbox" },
+    element.alt_text || "picture",
+  );
 }
 
-const optionRow = (option) => ({ key: option.value, label: wordsOf(option.text), hint: wordsOf(option.description), source: option });
+const optionRow = (option) => ({
+  key: option.value,
+  label: wordsOf(option.text),
+  hint: wordsOf(option.description),
+  source: option,
+});
 const given = (element) =>
   element.option_groups
     ? element.option_groups.map((group) => ({ label: wordsOf(group.label), options: group.options.map(optionRow) }))
     : [{ options: (element.options ?? []).map(optionRow) }];
-const members = () => [{ options: state.workspace.users.filter((user) => !user.deleted).map((user) => ({ key: user.id, label: nameOf(user), hint: roleOf(user), source: user.id })) }];
-const channels = () => [{ options: listedChannels().map((channel) => ({ key: channel.id, label: `#${channel.name}`, hint: channel.topic, source: channel.id })) }];
+const members = () => [
+  {
+    options: state.workspace.users
+      .filter((user) => !user.deleted)
+      .map((user) => ({ key: user.id, label: nameOf(user), hint: roleOf(user), source: user.id })),
+  },
+];
+const channels = () => [
+  {
+    options: listedChannels().map((channel) => ({
+      key: channel.id,
+      label: `#${channel.name}`,
+      hint: channel.topic,
+      source: channel.id,
+    })),
+  },
+];
 
 /** Per type: where the options come from, the key of the value, the key of the initial value. */
 const SELECTS = {

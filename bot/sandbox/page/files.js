@@ -9,15 +9,26 @@ const FOLDED_LINES = 8;
 export function fileNode(file) {
   const url = localAddress(file.url);
   const preview = file.preview ?? "";
-  const text = h("pre", { class: "file-text", tabindex: "0", "aria-label": `Text of ${file.name}` }, preview.split("\n").slice(0, FOLDED_LINES).join("\n"));
+  const text = h(
+    "pre",
+    { class: "file-text", tabindex: "0", "aria-label": `Text of ${file.name}` },
+    preview.split("\n").slice(0, FOLDED_LINES).join("\n"),
+  );
   const isCut = preview.split("\n").length > FOLDED_LINES || file.preview_is_truncated;
   const words = h("span", null, "Show all");
-  const fold = h("button", { type: "button", class: "link-button", "aria-expanded": "false", onclick: unfold }, icon("expand"), words);
+  const fold = h(
+    "button",
+    { type: "button", class: "link-button", "aria-expanded": "false", onclick: unfold },
+    icon("expand"),
+    words,
+  );
 
   async function unfold() {
     const isOpen = fold.getAttribute("aria-expanded") === "true";
     try {
-      text.textContent = isOpen ? preview.split("\n").slice(0, FOLDED_LINES).join("\n") : await whole(file, url, preview);
+      text.textContent = isOpen
+        ? preview.split("\n").slice(0, FOLDED_LINES).join("\n")
+        : await whole(file, url, preview);
     } catch {
       toast(`${file.name} could not be read from the sandbox.`);
       return;
@@ -34,8 +45,19 @@ export function fileNode(file) {
       "div",
       { class: "file-head" },
       h("span", { class: "file-icon" }, icon("file")),
-      h("span", { class: "file-name" }, h("strong", null, file.title || file.name), h("span", { class: "menu-hint" }, `${kindOf(file)} · ${sizeOf(file.size)}`)),
-      url ? h("a", { class: "icon-button", href: url, download: file.name, "aria-label": `Download ${file.name}` }, icon("download")) : null,
+      h(
+        "span",
+        { class: "file-name" },
+        h("strong", null, file.title || file.name),
+        h("span", { class: "menu-hint" }, `${kindOf(file)} · ${sizeOf(file.size)}`),
+      ),
+      url
+        ? h(
+            "a",
+            { class: "icon-button", href: url, download: file.name, "aria-label": `Download ${file.name}` },
+            icon("download"),
+          )
+        : null,
     ),
     preview ? h("div", { class: isCut ? "file-preview cut" : "file-preview" }, text) : null,
     preview && isCut ? fold : null,

@@ -54,7 +54,20 @@ function fence(rows, at, out) {
 function quote(rows, at, out, depth) {
   let end = at;
   while (end < rows.length && rows[end].startsWith(">")) end += 1;
-  add(out, h("blockquote", null, markdown(rows.slice(at, end).map((row) => row.replace(/^> ?/, "")).join("\n"), depth + 1)));
+  add(
+    out,
+    h(
+      "blockquote",
+      null,
+      markdown(
+        rows
+          .slice(at, end)
+          .map((row) => row.replace(/^> ?/, ""))
+          .join("\n"),
+        depth + 1,
+      ),
+    ),
+  );
   return end;
 }
 
@@ -76,12 +89,30 @@ function list(rows, at, out) {
 }
 
 function table(rows, at, out) {
-  const cells = (row) => row.trim().replace(/^\||\|$/g, "").split("|").map((cell) => spans(cell.trim()));
+  const cells = (row) =>
+    row
+      .trim()
+      .replace(/^\||\|$/g, "")
+      .split("|")
+      .map((cell) => spans(cell.trim()));
   let end = at + 2;
   while (end < rows.length && rows[end].includes("|")) end += 1;
-  const head = h("tr", null, cells(rows[at]).map((cell) => h("th", { scope: "col" }, cell)));
-  const body = rows.slice(at + 2, end).map((row) => h("tr", null, cells(row).map((cell) => h("td", null, cell))));
-  add(out, h("div", { class: "table-frame", tabindex: "0" }, h("table", null, h("thead", null, head), h("tbody", null, body))));
+  const head = h(
+    "tr",
+    null,
+    cells(rows[at]).map((cell) => h("th", { scope: "col" }, cell)),
+  );
+  const body = rows.slice(at + 2, end).map((row) =>
+    h(
+      "tr",
+      null,
+      cells(row).map((cell) => h("td", null, cell)),
+    ),
+  );
+  add(
+    out,
+    h("div", { class: "table-frame", tabindex: "0" }, h("table", null, h("thead", null, head), h("tbody", null, body))),
+  );
   return end;
 }
 
@@ -96,7 +127,8 @@ function paragraph(rows, at, out) {
   return end;
 }
 
-const startsBlock = (row) => FENCE.test(row) || HEADING.test(row) || RULE.test(row) || ITEM.test(row) || row.startsWith(">");
+const startsBlock = (row) =>
+  FENCE.test(row) || HEADING.test(row) || RULE.test(row) || ITEM.test(row) || row.startsWith(">");
 
 const SPAN =
   /(?<code>`[^`\n]+`)|\[(?<label>[^\]\n]+)\]\((?<url>[^)\s]+)\)|(?<strong>\*\*|__)(?=\S)(?<bold>.+?)(?<=\S)\k<strong>|(?<em>[*_])(?=\S)(?<slanted>.+?)(?<=\S)\k<em>(?!\w)|~~(?<gone>.+?)~~|(?<bare>https?:\/\/[^\s<>()"'`]+)/g;

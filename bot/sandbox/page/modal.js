@@ -88,21 +88,50 @@ function show(mine) {
 
 function focusOn({ blockId, actionId }) {
   const wrong = dialog.querySelector("[aria-invalid]");
-  const same = actionId ? dialog.querySelector(`[data-block-id="${CSS.escape(blockId)}"][data-action-id="${CSS.escape(actionId)}"]`) : null;
-  const first = dialog.querySelector("[autofocus], .dialog-body input, .dialog-body textarea, .dialog-body button, .dialog-body [role=combobox]");
+  const same = actionId
+    ? dialog.querySelector(`[data-block-id="${CSS.escape(blockId)}"][data-action-id="${CSS.escape(actionId)}"]`)
+    : null;
+  const first = dialog.querySelector(
+    "[autofocus], .dialog-body input, .dialog-body textarea, .dialog-body button, .dialog-body [role=combobox]",
+  );
   (wrong ?? same ?? first ?? dialog.querySelector(".dialog-foot button:last-child"))?.focus();
 }
 
 function form(view) {
   const surface = modalSurface(view.id);
-  const submit = view.submit ? h("button", { type: "submit", class: "button primary", "aria-busy": isPending ? "true" : null }, wordsOf(view.submit)) : null;
-  const back = stack.length > 1 ? h("button", { type: "button", class: "icon-button", "aria-label": "Back", onclick: closeTop }, icon("back")) : null;
+  const submit = view.submit
+    ? h(
+        "button",
+        { type: "submit", class: "button primary", "aria-busy": isPending ? "true" : null },
+        wordsOf(view.submit),
+      )
+    : null;
+  const back =
+    stack.length > 1
+      ? h("button", { type: "button", class: "icon-button", "aria-label": "Back", onclick: closeTop }, icon("back"))
+      : null;
   return h(
     "form",
     { novalidate: true, onsubmit: (event) => send(event, view, surface) },
-    h("div", { class: "dialog-head" }, back, h("h2", null, wordsOf(view.title)), h("button", { type: "button", class: "icon-button", "aria-label": "Close", onclick: closeAll }, icon("close"))),
+    h(
+      "div",
+      { class: "dialog-head" },
+      back,
+      h("h2", null, wordsOf(view.title)),
+      h("button", { type: "button", class: "icon-button", "aria-label": "Close", onclick: closeAll }, icon("close")),
+    ),
     h("div", { class: "dialog-body" }, blockNodes(view.blocks, surface, { errors }), strayErrors(view)),
-    h("div", { class: "dialog-foot" }, h("span", { class: "dialog-app" }, state.workspace.app.name), h("button", { type: "button", class: "button", onclick: closeTop }, wordsOf(view.close) || (submit ? "Cancel" : "Close")), submit),
+    h(
+      "div",
+      { class: "dialog-foot" },
+      h("span", { class: "dialog-app" }, state.workspace.app.name),
+      h(
+        "button",
+        { type: "button", class: "button", onclick: closeTop },
+        wordsOf(view.close) || (submit ? "Cancel" : "Close"),
+      ),
+      submit,
+    ),
   );
 }
 

@@ -19,7 +19,9 @@ export function decoded(text) {
 export function textObject(object) {
   if (!object) return fragment();
   if (typeof object === "string") return plain(object);
-  return object.type === "mrkdwn" ? mrkdwn(object.text ?? "", { verbatim: object.verbatim }) : plain(object.text ?? "", object.emoji);
+  return object.type === "mrkdwn"
+    ? mrkdwn(object.text ?? "", { verbatim: object.verbatim })
+    : plain(object.text ?? "", object.emoji);
 }
 
 /** The words of a text object, for labels and titles. */
@@ -41,7 +43,8 @@ export function mrkdwn(text, { verbatim = false } = {}) {
   const out = fragment();
   const pieces = text.split(/```([\s\S]*?)```/);
   pieces.forEach((piece, index) => {
-    if (index % 2) add(out, h("pre", { class: "code-block", tabindex: "0" }, literal(piece.replace(/^\n/, "").replace(/\n$/, ""))));
+    if (index % 2)
+      add(out, h("pre", { class: "code-block", tabindex: "0" }, literal(piece.replace(/^\n/, "").replace(/\n$/, ""))));
     else add(out, paragraphs(trimBesideCode(piece, index, pieces.length), verbatim));
   });
   return out;
@@ -71,7 +74,10 @@ function paragraphs(text, verbatim, { isQuoted = false } = {}) {
     if (!isQuoted && QUOTE.test(row)) {
       let end = at;
       while (end < rows.length && QUOTE.test(rows[end])) end += 1;
-      const quoted = rows.slice(at, end).map((line) => line.replace(QUOTE, "")).join("\n");
+      const quoted = rows
+        .slice(at, end)
+        .map((line) => line.replace(QUOTE, ""))
+        .join("\n");
       add(out, h("blockquote", null, paragraphs(quoted, verbatim, { isQuoted: true })));
       at = end - 1;
       isFresh = true;
@@ -96,7 +102,12 @@ function paragraphs(text, verbatim, { isQuoted = false } = {}) {
 
 function listLine([, indent, mark, rest], verbatim) {
   const depth = Math.min(Math.floor(indent.length / 2), 4);
-  return h("span", { class: `list-line depth-${depth}` }, h("span", { class: "list-mark" }, mark === "-" ? "•" : mark), h("span", null, inline(rest, verbatim)));
+  return h(
+    "span",
+    { class: `list-line depth-${depth}` },
+    h("span", { class: "list-mark" }, mark === "-" ? "•" : mark),
+    h("span", null, inline(rest, verbatim)),
+  );
 }
 
 const MARKS = { "*": "strong", _: "em", "~": "s" };
@@ -108,7 +119,7 @@ function inline(text, verbatim) {
   const flush = (end) => {
     if (end > start) add(out, withEmoji(decoded(text.slice(start, end))));
   };
-  for (let at = 0; at < text.length; ) {
+  for (let at = 0; at < text.length;) {
     const found = pieceAt(text, at, verbatim);
     if (!found) {
       at += 1;
@@ -148,7 +159,9 @@ const isWord = (sign) => sign !== undefined && /[\p{L}\p{N}]/u.test(sign);
 
 function opens(text, at) {
   const next = text[at + 1];
-  return !isWord(text[at - 1]) && text[at - 1] !== text[at] && next !== undefined && !/\s/.test(next) && next !== text[at];
+  return (
+    !isWord(text[at - 1]) && text[at - 1] !== text[at] && next !== undefined && !/\s/.test(next) && next !== text[at]
+  );
 }
 
 function closing(text, at) {
@@ -157,7 +170,13 @@ function closing(text, at) {
     if (sign === "<" || sign === "`") {
       const end = text.indexOf(sign === "<" ? ">" : "`", here + 1);
       if (end > 0) here = end;
-    } else if (sign === text[at] && here > at + 1 && !/\s/.test(text[here - 1]) && !isWord(text[here + 1]) && text[here + 1] !== sign) {
+    } else if (
+      sign === text[at] &&
+      here > at + 1 &&
+      !/\s/.test(text[here - 1]) &&
+      !isWord(text[here + 1]) &&
+      text[here + 1] !== sign
+    ) {
       return here;
     }
   }
@@ -229,7 +248,8 @@ export function safeAddress(url) {
 export function link(url, label) {
   if (!safeAddress(url)) return null;
   const here = new URL(url);
-  if (here.origin === location.origin && here.hash && here.pathname === location.pathname) return h("a", { href: here.hash }, label);
+  if (here.origin === location.origin && here.hash && here.pathname === location.pathname)
+    return h("a", { href: here.hash }, label);
   return h("a", { href: url, target: "_blank", rel: "noopener noreferrer" }, label);
 }
 
@@ -238,7 +258,9 @@ function literal(text) {
   return decoded(
     text.replace(/<([^<>\n]+)>/g, (all, inside) => {
       const node = token(inside);
-      return node ? node.textContent.replace(/[&<>]/g, (sign) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;" })[sign]) : all;
+      return node
+        ? node.textContent.replace(/[&<>]/g, (sign) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;" })[sign])
+        : all;
     }),
   );
 }

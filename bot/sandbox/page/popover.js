@@ -86,16 +86,32 @@ export function openMenu(anchor, label, items, { align = "end" } = {}) {
     };
     return h(
       "button",
-      { type: "button", class: item.danger ? "menu-item danger" : "menu-item", role: "menuitem", tabindex: "-1", onclick: pick },
+      {
+        type: "button",
+        class: item.danger ? "menu-item danger" : "menu-item",
+        role: "menuitem",
+        tabindex: "-1",
+        onclick: pick,
+      },
       item.icon,
-      h("span", null, h("span", { class: "menu-label" }, item.label), item.hint ? h("span", { class: "menu-hint" }, item.hint) : null),
+      h(
+        "span",
+        null,
+        h("span", { class: "menu-label" }, item.label),
+        item.hint ? h("span", { class: "menu-hint" }, item.hint) : null,
+      ),
     );
   }
 
   function rove(event) {
     const all = [...menu.querySelectorAll("[role=menuitem]")];
     const at = all.indexOf(document.activeElement);
-    const next = { ArrowDown: (at + 1) % all.length, ArrowUp: (at - 1 + all.length) % all.length, Home: 0, End: all.length - 1 }[event.key];
+    const next = {
+      ArrowDown: (at + 1) % all.length,
+      ArrowUp: (at - 1 + all.length) % all.length,
+      Home: 0,
+      End: all.length - 1,
+    }[event.key];
     if (event.key === "Tab") close(true);
     if (next === undefined) return;
     event.preventDefault();

@@ -3,7 +3,9 @@ import { state } from "./store.js";
 
 /** Reads JSON from `path`, on the page's own origin; throws when the sandbox does not answer. */
 export async function read(path, query = {}) {
-  const answer = await fetch(`/page/${path}?${new URLSearchParams(query)}`, { headers: { Accept: "application/json" } });
+  const answer = await fetch(`/page/${path}?${new URLSearchParams(query)}`, {
+    headers: { Accept: "application/json" },
+  });
   if (!answer.ok) throw new Error(`the sandbox answered ${answer.status} to /page/${path}`);
   return answer.json();
 }

@@ -19,8 +19,14 @@ function part(element) {
     case "rich_text_preformatted":
       return h("pre", { class: "code-block", tabindex: "0" }, inside());
     case "rich_text_list": {
-      const list = h(element.style === "ordered" ? "ol" : "ul", { class: `depth-${Math.min(element.indent ?? 0, 4)}`, start: element.offset ? String(element.offset + 1) : null });
-      return add(list, (element.elements ?? []).map((item) => h("li", null, part(item))));
+      const list = h(element.style === "ordered" ? "ol" : "ul", {
+        class: `depth-${Math.min(element.indent ?? 0, 4)}`,
+        start: element.offset ? String(element.offset + 1) : null,
+      });
+      return add(
+        list,
+        (element.elements ?? []).map((item) => h("li", null, part(item))),
+      );
     }
     default:
       return null;
@@ -36,7 +42,10 @@ function styled(node, style) {
 function piece(element) {
   switch (element.type) {
     case "text":
-      return styled(element.text.split("\n").map((line, index) => (index ? [h("br"), line] : line)), element.style);
+      return styled(
+        element.text.split("\n").map((line, index) => (index ? [h("br"), line] : line)),
+        element.style,
+      );
     case "link":
       return styled(link(element.url, element.text || element.url) ?? element.text ?? element.url, element.style);
     case "emoji":

@@ -48,21 +48,26 @@ export const you = () => userOf(state.as);
 /** What to call a member. */
 export const nameOf = (user) => user?.real_name || user?.name || "someone";
 /** What a member is, in a few words. */
-export const roleOf = (user) => user?.title || (user?.is_stranger ? "Other workspace" : user?.is_restricted ? "Guest" : "");
+export const roleOf = (user) =>
+  user?.title || (user?.is_stranger ? "Other workspace" : user?.is_restricted ? "Guest" : "");
 /** The people (not apps) a person can act as. */
 export const people = () => (state.workspace?.users ?? []).filter((user) => !user.is_bot && !user.deleted);
 
 /** Whether you may see a channel at all: private ones and direct messages are for their members. */
-export const isVisible = (channel) => !(channel.is_im || channel.is_private) || Boolean(channel.members?.includes(state.as));
+export const isVisible = (channel) =>
+  !(channel.is_im || channel.is_private) || Boolean(channel.members?.includes(state.as));
 /** The channels on the left: all you may see but direct messages. */
-export const listedChannels = () => (state.workspace?.channels ?? []).filter((channel) => !channel.is_im && isVisible(channel));
+export const listedChannels = () =>
+  (state.workspace?.channels ?? []).filter((channel) => !channel.is_im && isVisible(channel));
 /** Your direct messages with people. */
 export const directMessages = () => yourDirect().filter((channel) => !userOf(partnerOf(channel))?.is_bot);
 /** Your direct messages with the app, if there are any yet. */
 export const appMessages = () => yourDirect().find((channel) => partnerOf(channel) === state.workspace.app.user_id);
 /** Direct messages other apps opened with you. */
 export const otherAppMessages = () =>
-  yourDirect().filter((channel) => userOf(partnerOf(channel))?.is_bot && partnerOf(channel) !== state.workspace.app.user_id);
+  yourDirect().filter(
+    (channel) => userOf(partnerOf(channel))?.is_bot && partnerOf(channel) !== state.workspace.app.user_id,
+  );
 
 function yourDirect() {
   return (state.workspace?.channels ?? []).filter((channel) => channel.is_im && isVisible(channel));
@@ -162,7 +167,9 @@ export function unreadReplies(channel, ts) {
 /** {isUnread, count}: whether something is new in a channel, and how much of it calls for you by name. */
 export function unreadIn(channel) {
   const seen = readUpTo(channel.id);
-  const fresh = rootsOf(channel.id).filter((message) => message.ts > seen && message.user !== state.as && !isGone(message));
+  const fresh = rootsOf(channel.id).filter(
+    (message) => message.ts > seen && message.user !== state.as && !isGone(message),
+  );
   const threads = rootsOf(channel.id).flatMap((root) => unreadReplies(channel.id, root.ts));
   const count = channel.is_im ? fresh.length + threads.length : [...fresh, ...threads].filter(isForYou).length;
   return { isUnread: fresh.length > 0 || count > 0, count };
@@ -171,6 +178,9 @@ export function unreadIn(channel) {
 /** Whether a message mentions you, a group you are in, or everyone. */
 export function isForYou(message) {
   const words = JSON.stringify([message.text, message.blocks, message.attachments]);
-  if (words.includes(`<@${state.as}>`) || words.includes(`<@${state.as}|`) || /<!(here|channel|everyone)/.test(words)) return true;
-  return state.workspace.user_groups.some((group) => group.users?.includes(state.as) && words.includes(`<!subteam^${group.id}`));
+  if (words.includes(`<@${state.as}>`) || words.includes(`<@${state.as}|`) || /<!(here|channel|everyone)/.test(words))
+    return true;
+  return state.workspace.user_groups.some(
+    (group) => group.users?.includes(state.as) && words.includes(`<!subteam^${group.id}`),
+  );
 }

@@ -22,7 +22,17 @@ export function strip({ become }) {
   const node = h(
     "header",
     { class: "strip", "aria-label": "Sandbox controls" },
-    h("span", { class: "strip-name", title: "A workspace of your own: nothing here leaves this machine." }, icon("pages"), h("span", null, h("strong", null, "Local sandbox"), h("span", { class: "strip-hint" }, "Nothing here leaves this machine"))),
+    h(
+      "span",
+      { class: "strip-name", title: "A workspace of your own: nothing here leaves this machine." },
+      icon("pages"),
+      h(
+        "span",
+        null,
+        h("strong", null, "Local sandbox"),
+        h("span", { class: "strip-hint" }, "Nothing here leaves this machine"),
+      ),
+    ),
     h("div", { class: "strip-demo" }, status, buttons),
     h("div", { class: "strip-you" }, h("span", { class: "strip-label", "aria-hidden": "true" }, "Act as"), members),
   );
@@ -56,7 +66,17 @@ export function strip({ become }) {
       button.removeAttribute("aria-busy");
       if (!answer.ok) toast(answer.text || answer.error);
     };
-    return { key: step.id, print: JSON.stringify(step), build: () => h("button", { type: "button", class: look, title: step.hint, onclick: press }, step.style === "danger" ? icon("bolt") : null, step.label) };
+    return {
+      key: step.id,
+      print: JSON.stringify(step),
+      build: () =>
+        h(
+          "button",
+          { type: "button", class: look, title: step.hint, onclick: press },
+          step.style === "danger" ? icon("bolt") : null,
+          step.label,
+        ),
+    };
   }
 
   function memberRow(user) {
@@ -68,11 +88,23 @@ export function strip({ become }) {
         const button = h(
           "button",
           {
-            type: "button", class: "member", role: "radio", "aria-checked": String(isYou), tabindex: isYou ? "0" : "-1", title: roleOf(user), onclick: () => become(user.id),
-            data: { blockId: "member", actionId: user.id }, "aria-label": [nameOf(user), roleOf(user)].filter(Boolean).join(", "),
+            type: "button",
+            class: "member",
+            role: "radio",
+            "aria-checked": String(isYou),
+            tabindex: isYou ? "0" : "-1",
+            title: roleOf(user),
+            onclick: () => become(user.id),
+            data: { blockId: "member", actionId: user.id },
+            "aria-label": [nameOf(user), roleOf(user)].filter(Boolean).join(", "),
           },
           avatar(user),
-          h("span", { class: "member-words" }, h("span", { class: "member-name" }, nameOf(user)), h("span", { class: "member-title" }, roleOf(user))),
+          h(
+            "span",
+            { class: "member-words" },
+            h("span", { class: "member-name" }, nameOf(user)),
+            h("span", { class: "member-title" }, roleOf(user)),
+          ),
           isYou ? h("span", { class: "you" }, "you") : null,
         );
         button.style.setProperty("--member", colourOf(user));
@@ -82,8 +114,22 @@ export function strip({ become }) {
   }
 
   function otherRow(all) {
-    const items = all.filter((user) => user.id !== state.as).map((user) => ({ label: nameOf(user), hint: roleOf(user), icon: avatar(user), run: () => become(user.id) }));
-    const build = () => h("button", { type: "button", class: "member others", "aria-haspopup": "menu", "aria-expanded": "false", onclick: (event) => openMenu(event.currentTarget, "Act as", items) }, "Somebody else", icon("down"));
+    const items = all
+      .filter((user) => user.id !== state.as)
+      .map((user) => ({ label: nameOf(user), hint: roleOf(user), icon: avatar(user), run: () => become(user.id) }));
+    const build = () =>
+      h(
+        "button",
+        {
+          type: "button",
+          class: "member others",
+          "aria-haspopup": "menu",
+          "aria-expanded": "false",
+          onclick: (event) => openMenu(event.currentTarget, "Act as", items),
+        },
+        "Somebody else",
+        icon("down"),
+      );
     return { key: "others", print: JSON.stringify([all, state.as]), build };
   }
 

@@ -33,21 +33,50 @@ export function suggestionBox(field, { takes, onPicked }) {
 
   function commandItems(start) {
     const known = state.workspace.commands.filter((one) => one.command.startsWith(start));
-    const shortcuts = state.workspace.shortcuts.filter((one) => one.type === "global" && one.name.toLowerCase().includes(start.slice(1).toLowerCase()));
+    const shortcuts = state.workspace.shortcuts.filter(
+      (one) => one.type === "global" && one.name.toLowerCase().includes(start.slice(1).toLowerCase()),
+    );
     return [
-      ...known.map((one) => ({ sign: "/", label: one.command, extra: one.usage_hint, hint: one.description, run: () => put(`${one.command} `, 0) })),
-      ...shortcuts.map((one) => ({ icon: icon("bolt"), label: one.name, hint: state.workspace.app.name, run: () => startShortcut(one) })),
+      ...known.map((one) => ({
+        sign: "/",
+        label: one.command,
+        extra: one.usage_hint,
+        hint: one.description,
+        run: () => put(`${one.command} `, 0),
+      })),
+      ...shortcuts.map((one) => ({
+        icon: icon("bolt"),
+        label: one.name,
+        hint: state.workspace.app.name,
+        run: () => startShortcut(one),
+      })),
     ].slice(0, MOST);
   }
 
   function memberItems(start) {
     const from = field.selectionStart - start.length - 1;
-    const matches = (name) => name?.toLowerCase().split(/\s/).some((part) => part.startsWith(start.toLowerCase()));
-    const users = state.workspace.users.filter((user) => !user.deleted && (matches(nameOf(user)) || matches(user.name)));
+    const matches = (name) =>
+      name
+        ?.toLowerCase()
+        .split(/\s/)
+        .some((part) => part.startsWith(start.toLowerCase()));
+    const users = state.workspace.users.filter(
+      (user) => !user.deleted && (matches(nameOf(user)) || matches(user.name)),
+    );
     const groups = state.workspace.user_groups.filter((group) => matches(group.handle));
     return [
-      ...users.map((user) => ({ icon: avatar(user), label: nameOf(user), hint: roleOf(user), run: () => put(`@${nameOf(user)} `, from) })),
-      ...groups.map((group) => ({ sign: "@", label: group.handle, hint: group.name, run: () => put(`@${group.handle} `, from) })),
+      ...users.map((user) => ({
+        icon: avatar(user),
+        label: nameOf(user),
+        hint: roleOf(user),
+        run: () => put(`@${nameOf(user)} `, from),
+      })),
+      ...groups.map((group) => ({
+        sign: "@",
+        label: group.handle,
+        hint: group.name,
+        run: () => put(`@${group.handle} `, from),
+      })),
     ].slice(0, MOST);
   }
 
@@ -65,7 +94,11 @@ export function suggestionBox(field, { takes, onPicked }) {
   }
 
   function show() {
-    const list = h("div", { class: "menu suggestions", role: "listbox", id: listId, "aria-label": "Suggestions" }, items.map(row));
+    const list = h(
+      "div",
+      { class: "menu suggestions", role: "listbox", id: listId, "aria-label": "Suggestions" },
+      items.map(row),
+    );
     if (close) close(false);
     close = openPopover(field.closest(".composer-box"), list, { prefer: "above", takesFocus: false, onClose: closed });
     field.setAttribute("aria-expanded", "true");
@@ -75,7 +108,6 @@ export function suggestionBox(field, { takes, onPicked }) {
 
   function closed() {
     close = null;
-    items = [];
     field.setAttribute("aria-expanded", "false");
     field.removeAttribute("aria-activedescendant");
   }
@@ -83,9 +115,25 @@ export function suggestionBox(field, { takes, onPicked }) {
   function row(item, index) {
     return h(
       "div",
-      { class: "option", role: "option", id: `${listId}-${index}`, onpointerdown: (event) => event.preventDefault(), onclick: () => pick(index) },
+      {
+        class: "option",
+        role: "option",
+        id: `${listId}-${index}`,
+        onpointerdown: (event) => event.preventDefault(),
+        onclick: () => pick(index),
+      },
       h("span", { class: "option-sign" }, item.icon ?? item.sign),
-      h("span", null, h("span", { class: "menu-label" }, item.label, item.extra ? h("span", { class: "usage" }, ` ${item.extra}`) : null), item.hint ? h("span", { class: "menu-hint" }, item.hint) : null),
+      h(
+        "span",
+        null,
+        h(
+          "span",
+          { class: "menu-label" },
+          item.label,
+          item.extra ? h("span", { class: "usage" }, ` ${item.extra}`) : null,
+        ),
+        item.hint ? h("span", { class: "menu-hint" }, item.hint) : null,
+      ),
     );
   }
 

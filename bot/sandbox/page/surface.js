@@ -61,7 +61,13 @@ class Surface {
 
   /** Sends a block action; what is wrong with it becomes a toast. */
   async click(blockId, actionId, extra) {
-    const answer = await act({ ...this.where(), block_id: blockId, action_id: actionId, values: this.values, ...extra });
+    const answer = await act({
+      ...this.where(),
+      block_id: blockId,
+      action_id: actionId,
+      values: this.values,
+      ...extra,
+    });
     if (!answer.ok) toast(answer.text || answer.error);
     return answer.ok;
   }

@@ -9,10 +9,20 @@ import { channelOf, markRead, messageAt, repliesTo, state, titleOf } from "./sto
 /** Builds the pane; its `draw` follows the state. */
 export function threadPane() {
   const where = h("span", { class: "topic" });
-  const close = h("button", { type: "button", class: "icon-button", "aria-label": "Close thread", onclick: closeThread }, icon("close"));
+  const close = h(
+    "button",
+    { type: "button", class: "icon-button", "aria-label": "Close thread", onclick: closeThread },
+    icon("close"),
+  );
   const list = conversation("Thread");
   const write = composer();
-  const node = h("aside", { class: "thread", "aria-label": "Thread", hidden: true }, h("header", { class: "pane-head" }, h("h2", null, "Thread"), where, close), list.node, write.node);
+  const node = h(
+    "aside",
+    { class: "thread", "aria-label": "Thread", hidden: true },
+    h("header", { class: "pane-head" }, h("h2", null, "Thread"), where, close),
+    list.node,
+    write.node,
+  );
 
   function draw() {
     const { thread } = state;
@@ -27,7 +37,7 @@ export function threadPane() {
     if (!document.hidden) markRead(thread.channel, thread.ts);
   }
 
-  onPlace("reply", () => write.focus());
+  onPlace("reply", () => queueMicrotask(() => write.focus())); // once the pane is drawn
   return { node, draw };
 }
 

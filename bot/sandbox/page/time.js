@@ -51,7 +51,11 @@ const longDate = (date) => `${part(date, { weekday: "long" })}, ${plainDate(date
 
 function ago(date) {
   const seconds = Math.round((date - Date.now()) / 1000);
-  const units = [["day", 86_400], ["hour", 3600], ["minute", 60]];
+  const units = [
+    ["day", 86_400],
+    ["hour", 3600],
+    ["minute", 60],
+  ];
   const [unit, size] = units.find(([, length]) => Math.abs(seconds) >= length) ?? ["second", 1];
   return new Intl.RelativeTimeFormat("en", { numeric: "auto" }).format(Math.round(seconds / size), unit);
 }

@@ -7,13 +7,24 @@ let region = null;
 
 /** Shows `text` for a few seconds, above everything, dialogs included. */
 export function toast(text, { kind = "notice" } = {}) {
-  region ??= document.body.appendChild(h("div", { class: "toasts", role: "status", "aria-live": "polite", popover: "manual" }));
+  region ??= document.body.appendChild(
+    h("div", { class: "toasts", role: "status", "aria-live": "polite", popover: "manual" }),
+  );
   const close = () => {
     clearTimeout(timer);
     note.remove();
     if (!region.childElementCount) region.hidePopover();
   };
-  const note = h("div", { class: `toast ${kind}` }, h("span", null, text), h("button", { type: "button", class: "icon-button", "aria-label": "Dismiss notice", onclick: close }, icon("close")));
+  const note = h(
+    "div",
+    { class: `toast ${kind}` },
+    h("span", null, text),
+    h(
+      "button",
+      { type: "button", class: "icon-button", "aria-label": "Dismiss notice", onclick: close },
+      icon("close"),
+    ),
+  );
   const timer = setTimeout(close, SHOWN_MS);
   region.append(note);
   // The top layer is a stack: shown again, the notices come above a dialog that was opened after them.
