@@ -133,7 +133,7 @@ def chosen(element: Json, choice: Any) -> Json:
     """
     kind = element["type"]
     key = CHOICE_KEYS.get(kind, "value")
-    if isinstance(choice, dict) and (key in choice or "type" in choice):
+    if isinstance(choice, dict) and (choice.get("type") == kind or (key != "value" and key in choice)):
         choice = choice.get(key)
     if key == "selected_option":
         choice = _option(element, choice)

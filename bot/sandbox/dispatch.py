@@ -64,6 +64,7 @@ class Dispatch:
     ) -> None:
         self.transport = transport
         self.deliveries: deque[Delivery] = deque(maxlen=KEPT)
+        self.events: deque[Json] = deque(maxlen=KEPT)
         self._clock = clock
         self._retry_delays_s = retry_delays_s
         self._on_delivery = on_delivery
@@ -71,6 +72,7 @@ class Dispatch:
 
     def event(self, payload: Json) -> None:
         """Send an event and its retries, in the background and in the order of these calls."""
+        self.events.append(payload)
         self.spawn(self._event(payload), name=f"sandbox event {payload.get('event_id')}")
 
     async def now(self, kind: Kind, payload: Json) -> Answer:
@@ -81,7 +83,7 @@ class Dispatch:
         """Run something in the background until `stop`."""
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
 
     @property
     def pending(self) -> int:
@@ -94,6 +96,10 @@ class Dispatch:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        self._on_delivery()
 
     async def _event(self, payload: Json) -> None:
         answer = await self._try("events_api", payload, attempt=0, reason="")

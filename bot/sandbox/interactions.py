@@ -54,9 +54,13 @@ class Interactions:
         action_id: str,
         block_id: str | None,
         choice: Any = None,
+        values: Json | None = None,
         seen: Json | None = None,
     ) -> Answer:
-        """Use an element of a message; `seen` is an older version still on this person's screen."""
+        """Use an element of a message; `seen` is an older version still on this person's screen.
+
+        `values` is what was entered into other elements there, by block and action.
+        """
         whisper = self._workspace.messages.ephemeral(user.id, ts)
         message = whisper or self._workspace.messages.get(channel.id, ts)
         if message.get("app_id") != self._workspace.app.id:
@@ -73,7 +77,7 @@ class Interactions:
         if thread_ts := message.get("thread_ts"):
             container["thread_ts"] = thread_ts
         action = self._action(block, element, choice)
-        state = self._choose(user, f"{channel.id}/{ts}", shown["blocks"], action)
+        state = self._choose(user, f"{channel.id}/{ts}", shown["blocks"], action, values=values)
         payload = self._payload("block_actions", user, trigger_id=self._triggers.give(user.id))
         payload |= {"container": container, "channel": _brief(channel), "state": state, "actions": [action]}
         if not is_ephemeral:
@@ -85,13 +89,20 @@ class Interactions:
         return await self._clicked(user, payload)
 
     async def click_view(
-        self, user: User, *, view_id: str, action_id: str, block_id: str | None, choice: Any = None
+        self,
+        user: User,
+        *,
+        view_id: str,
+        action_id: str,
+        block_id: str | None,
+        choice: Any = None,
+        values: Json | None = None,
     ) -> Answer:
         """Use an element of a Home tab or of an open modal."""
         view = self._workspace.views.of(user.id, view_id)
         block, element = block_kit.find(view["blocks"], action_id=action_id, block_id=block_id)
         action = self._action(block, element, choice)
-        state = self._choose(user, view_id, view["blocks"], action)
+        state = self._choose(user, view_id, view["blocks"], action, values=values)
         trigger_id = self._triggers.give(user.id, is_in_modal=view["type"] == "modal")
         payload = self._payload("block_actions", user, trigger_id=trigger_id)
         payload |= {"container": {"type": "view", "view_id": view_id}, "view": {**view, "state": state}}
@@ -101,7 +112,7 @@ class Interactions:
     async def submit(self, user: User, *, view_id: str, values: Json) -> Answer:
         """Press a modal's submit button; `values` by block and action, plain values or Slack's own shape."""
         view = self._workspace.views.of(user.id, view_id)
-        given = self._filled(user, view, values)
+        given = self._filled(user, view["id"], view["blocks"], values)
         errors = missing_inputs(view["blocks"], given)
         if errors:
             self._show_errors(user, errors)
@@ -173,6 +184,7 @@ class Interactions:
         kind = "message_action" if ts is not None else "shortcut"
         payload = self._payload(kind, user, trigger_id=self._triggers.give(user.id))
         payload |= {"callback_id": callback_id, "action_ts": self._workspace.new_ts()}
+        del payload["api_app_id"]  # shortcuts alone come without it
         if channel is not None and ts is not None:
             message = self._workspace.messages.get(channel.id, ts)
             payload |= {"channel": _brief(channel), "message_ts": ts, "message": without_metadata(message)}
@@ -236,8 +248,10 @@ class Interactions:
             return {**named, **shown, **when}
         return {**named, **block_kit.chosen(element, choice), **when}
 
-    def _choose(self, user: User, surface: str, blocks: list[Json], action: Json) -> Json:
-        choices = self._choices.setdefault((user.id, surface), {})
+    def _choose(
+        self, user: User, surface: str, blocks: list[Json], action: Json, *, values: Json | None
+    ) -> Json:
+        choices = self._filled(user, surface, blocks, values or {})
         if action["type"] in block_kit.STATEFUL:
             kept = {
                 key: value
@@ -245,22 +259,23 @@ class Interactions:
                 if key not in ("action_id", "block_id", "action_ts")
             }
             choices[action["block_id"], action["action_id"]] = kept
+        self._choices[user.id, surface] = choices
         return block_kit.state_of(blocks, choices)
 
-    def _filled(self, user: User, view: Json, values: Json) -> dict[tuple[str, str], Json]:
-        given = dict(self._choices.get((user.id, view["id"]), {}))
-        for block_id, by_action in values.items():
-            for block, element in block_kit.elements_of(view["blocks"]):
-                action_id = element["action_id"]
-                if block["block_id"] != block_id:
-                    continue
-                if not isinstance(by_action, dict):
-                    given[block_id, action_id] = block_kit.chosen(element, by_action)
-                elif action_id in by_action:
-                    given[block_id, action_id] = block_kit.chosen(element, by_action[action_id])
-        shown = {block["block_id"] for block in view["blocks"]}
+    def _filled(
+        self, user: User, surface: str, blocks: list[Json], values: Json
+    ) -> dict[tuple[str, str], Json]:
+        given = dict(self._choices.get((user.id, surface), {}))
+        shown = {block["block_id"] for block in blocks}
         if strange := set(values) - shown:
-            raise NotThere(f"the view has no block {sorted(strange)}; it has: {sorted(shown)}")
+            raise NotThere(f"there is no block {sorted(strange)}; there is: {sorted(shown)}")
+        for block, element in block_kit.elements_of(blocks):
+            block_id, action_id = block["block_id"], element["action_id"]
+            value = values.get(block_id)
+            if isinstance(value, dict):
+                value = value.get(action_id)
+            if value is not None and element["type"] in block_kit.STATEFUL:
+                given[block_id, action_id] = block_kit.chosen(element, value)
         return given
 
     def _show_errors(self, user: User, errors: Json) -> None:

@@ -190,16 +190,26 @@ class PageRoutes:
         if "view_id" in asked:
             return await self._view_click(person, asked)
         return await person.click(
-            asked["channel"], asked["ts"], asked["action_id"], asked.get("block_id"), choice=_choice(asked)
+            asked["channel"],
+            asked["ts"],
+            asked["action_id"],
+            asked.get("block_id"),
+            choice=_choice(asked),
+            values=self._shown_values(asked, self._blocks_of_message(person, asked)),
         )
 
     async def _view_click(self, person: Person, asked: Json) -> object:
         return await person.view_click(
-            asked["view_id"], asked["action_id"], asked.get("block_id"), choice=_choice(asked)
+            asked["view_id"],
+            asked["action_id"],
+            asked.get("block_id"),
+            choice=_choice(asked),
+            values=self._shown_values(asked, self._blocks_of_view(person, asked)),
         )
 
     async def _submit_view(self, person: Person, asked: Json) -> object:
-        return await person.submit(asked["view_id"], asked.get("values") or {})
+        values = self._shown_values(asked, self._blocks_of_view(person, asked))
+        return await person.submit(asked["view_id"], values)
 
     async def _close_view(self, person: Person, asked: Json) -> object:
         await person.close(asked["view_id"], is_cleared=bool(asked.get("is_cleared")))
@@ -210,6 +220,23 @@ class PageRoutes:
 
     async def _scenario(self, _person: Person, asked: Json) -> object:
         return await self.scenarios[asked["id"]].run()
+
+    def _blocks_of_view(self, person: Person, asked: Json) -> list[Json]:
+        return list(self._workspace.views.of(person.user.id, asked["view_id"])["blocks"])
+
+    def _blocks_of_message(self, person: Person, asked: Json) -> list[Json]:
+        whisper = self._workspace.messages.ephemeral(person.user.id, asked["ts"])
+        return list(
+            (whisper or self._workspace.messages.get(asked["channel"], asked["ts"])).get("blocks", ())
+        )
+
+    @staticmethod
+    def _shown_values(asked: Json, blocks: list[Json]) -> Json:
+        # A page may still hold entries of a version that has just been replaced.
+        shown = {block["block_id"] for block in blocks}
+        return {
+            block_id: value for block_id, value in (asked.get("values") or {}).items() if block_id in shown
+        }
 
 
 def _choice(asked: Json) -> Any:

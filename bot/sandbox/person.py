@@ -38,10 +38,12 @@ class Person:
         block_id: str | None = None,
         *,
         choice: Any = None,
+        values: Json | None = None,
         seen: Json | None = None,
     ) -> Answer:
         """Use an element of a message, past its confirm dialog; `choice` is an option's value, a user id, a text.
 
+        `values` are entries of the message's other elements, `{block_id: value}` as in `submit`.
         `seen` is an older version of the message that is still on this screen, for clicks that come late.
         """
         return await self._interactions.click_message(
@@ -51,15 +53,22 @@ class Person:
             action_id=action_id,
             block_id=block_id,
             choice=choice,
+            values=values,
             seen=seen,
         )
 
     async def view_click(
-        self, view_id: str, action_id: str, block_id: str | None = None, *, choice: Any = None
+        self,
+        view_id: str,
+        action_id: str,
+        block_id: str | None = None,
+        *,
+        choice: Any = None,
+        values: Json | None = None,
     ) -> Answer:
         """Use an element of a Home tab or an open modal."""
         return await self._interactions.click_view(
-            self.user, view_id=view_id, action_id=action_id, block_id=block_id, choice=choice
+            self.user, view_id=view_id, action_id=action_id, block_id=block_id, choice=choice, values=values
         )
 
     async def command(self, line: str, channel: str) -> Answer:

@@ -25,7 +25,7 @@ from bot.sandbox.clock import Clock
 from bot.sandbox.conversations import Conversations
 from bot.sandbox.delivery import HttpDelivery
 from bot.sandbox.directory import Directory
-from bot.sandbox.dispatch import ACK_TIMEOUT_S, RETRY_DELAYS_S, Delivery, Dispatch
+from bot.sandbox.dispatch import ACK_TIMEOUT_S, RETRY_DELAYS_S, Delivery, Dispatch, Transport
 from bot.sandbox.events import Events
 from bot.sandbox.faults import Faults
 from bot.sandbox.gate import Tokens, guard, is_loopback
@@ -192,6 +192,10 @@ class Sandbox:
         self._http = http
         self._dispatch.transport = http
 
+    def use_transport(self, transport: Transport) -> None:
+        """Hand payloads to this instead: a test's own way in to an app."""
+        self._dispatch.transport = transport
+
     # doing
 
     def user(self, user_id: str) -> Person:
@@ -232,11 +236,8 @@ class Sandbox:
 
     def deliver_again(self, event_id: str) -> None:
         """Send an event once more, as Slack does when it lost the acknowledgement; raises KeyError."""
-        for delivery in self._dispatch.deliveries:
-            if delivery.payload.get("event_id") == event_id:
-                self._dispatch.event(delivery.payload)
-                return
-        raise KeyError(event_id)
+        payload = {one["event_id"]: one for one in self._dispatch.events}[event_id]
+        self._dispatch.event(payload)
 
     def add_scenario(self, scenario: Scenario) -> None:
         """One more button on the page."""
@@ -284,12 +285,14 @@ class Sandbox:
 
     def events(self, kind: str) -> list[Json]:
         """The events of one type that were sent, each once however often it was tried."""
-        found = {
-            one.payload["event_id"]: one.payload["event"]
-            for one in self._dispatch.deliveries
-            if one.kind == "events_api" and one.payload["event"]["type"] == kind
-        }
-        return list(found.values())
+        sent = {one["event_id"]: one["event"] for one in self._dispatch.events}
+        return [event for event in sent.values() if event["type"] == kind]
+
+    async def quiet(self, *, timeout_s: float = 5.0) -> None:
+        """Return once every event was acknowledged or given up; else TimeoutError."""
+        await self.until(
+            lambda: self._dispatch.pending == 0, timeout_s=timeout_s, what="all events to be delivered"
+        )
 
     async def until(self, predicate: Callable[[], T], *, timeout_s: float = 5.0, what: str = "") -> T:
         """The first true value of `predicate`, looked at after each change, call and delivery; else TimeoutError."""

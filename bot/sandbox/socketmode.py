@@ -86,6 +86,8 @@ class SocketMode:
         self._tickets: dict[str, float] = {}
         self._connections: list[Connection] = []
         self._turn = 0
+        self.refused_count = 0
+        """Handshakes that did not become a connection."""
         self._closing: set[asyncio.Task[None]] = set()
 
     @property
@@ -103,9 +105,9 @@ class SocketMode:
         """A connection, from handshake to close."""
         made_at = self._tickets.pop(request.query.get("ticket", ""), None)
         if self._faults.refuse_sockets or self._faults.is_down:
-            return web.Response(status=503, text="no WebSocket today")
+            return self._refused(503, "no WebSocket today")
         if made_at is None or self._clock.now() - made_at > TICKET_LIFE_S:
-            return web.Response(status=408, text="this connection URL was used, or is too old")
+            return self._refused(408, "this connection URL was used, or is too old")
         socket = web.WebSocketResponse(compress=False)
         await socket.prepare(request)
         connection = Connection(socket, request.transport)
@@ -192,6 +194,11 @@ class SocketMode:
         task: asyncio.Task[None] = asyncio.create_task(work, name="sandbox socket recycling")
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
+
+    def _refused(self, status: int, why: str) -> web.Response:
+        self.refused_count += 1
+        self._workspace.changes.wake()
+        return web.Response(status=status, text=why)
 
     def _next(self) -> Connection | None:
         staying = [one for one in self._connections if not one.is_leaving] or self._connections
