@@ -54,7 +54,8 @@ class Admission:
             return Wait(waiting_for=self._words_ahead(ahead[-1], wanted), position=len(ahead) + 1)
         in_the_way = await self._take(wanted)
         if in_the_way is None:
-            self._leave_line(run.id)
+            if self._leave_line(run.id):
+                self._wake()
             return None
         self._line_up(replace(wanted, for_slot=in_the_way.name.startswith("slot:")))
         return Wait(waiting_for=self._words(in_the_way, wanted), position=1)
@@ -67,8 +68,7 @@ class Admission:
         """Give back everything and wake those who wait."""
         await self.journal.release_holds(run_id)
         self._leave_line(run_id)
-        freed, self._freed = self._freed, asyncio.Event()
-        freed.set()
+        self._wake()
 
     def freed(self) -> asyncio.Event:
         """Set once when something is given back."""
@@ -103,8 +103,15 @@ class Admission:
         else:
             self._line.append(wanted)
 
-    def _leave_line(self, run_id: RunId) -> None:
+    def _leave_line(self, run_id: RunId) -> bool:
+        """Whether it stood in it; whoever stood behind has a better place now."""
+        before = len(self._line)
         self._line = [one for one in self._line if one.run_id != run_id]
+        return len(self._line) < before
+
+    def _wake(self) -> None:
+        freed, self._freed = self._freed, asyncio.Event()
+        freed.set()
 
     async def _take(self, wanted: _Wanted) -> Hold | None:
         """None when everything was taken; else what is in the way (the last slot, or a target)."""

@@ -31,20 +31,20 @@ PROBE_TIMEOUT_S = 20.0
 
 
 class StepProgress:
-    """What a running step says: redacted line by line, kept as a short tail, drawn and forgotten."""
+    """What a running step says: redacted as whole lines, kept as a short tail, drawn and forgotten."""
 
     def __init__(self, tail: Tail, redactor: Redactor, changed: Callable[[], None]) -> None:
         self.stop = asyncio.Event()
         self._tail = tail
         self._redactor = redactor
         self._changed = changed
-        self._rest = ""
+        self._lines = redactor.lines()
 
     def write(self, text: str) -> None:
         """Add output; only whole lines are shown, so that a secret cut in two is never shown in halves."""
-        *lines, self._rest = (self._rest + text).split("\n")
-        if lines:
-            self._tail.add(self._redactor.redact("\n".join(lines))[0])
+        shown = self._lines.feed(text)
+        if shown:
+            self._tail.add(shown)
             self._changed()
 
     def note(self, text: str) -> None:

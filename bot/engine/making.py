@@ -17,10 +17,12 @@ from bot.catalog.params import parse_params
 from bot.catalog.schema import Catalog, Param, Rollback, Service, Step
 from bot.catalog.templating import Unrenderable, render, render_tree
 from bot.errors import ActionError, BadInput, BotError, Refused
-from bot.runs.events import StepKey
+from bot.runs.events import IncidentId, StepKey
 from bot.runs.plan import JsonObject, Plan, Undo
 from bot.runs.policy import Policy, check_place, has_scopes, is_unattended, policy_of
 from bot.runs.state import Run
+
+THREAD = "incident:"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +55,7 @@ class Maker:
         service = catalog.services.get(run.opened.service)
         step = run.steps[key].step
         try:
-            plan = await self._plan(run, step, catalog=catalog, service=service)
+            plan = await self._plan(run, key, catalog=catalog, service=service)
             environment = check_place(catalog, run.runbook, step, plan, environment=run.environment)
             policy = self.policy(run, key, environment=environment)
         except (Refused, ActionError) as problem:
@@ -80,7 +82,8 @@ class Maker:
             environment=environment or run.environment,
         )
 
-    async def _plan(self, run: Run, step: Step, *, catalog: Catalog, service: Service | None) -> Plan:
+    async def _plan(self, run: Run, key: StepKey, *, catalog: Catalog, service: Service | None) -> Plan:
+        step = run.steps[key].step
         values = run_values(run)
         scope = PlanScope(
             catalog=catalog,
@@ -88,7 +91,8 @@ class Maker:
             timeout_s=step.timeout_s,
             risk=step.rules.risk or step.action_rules.risk,
             channel=str(run.opened.values.get("place", {}).get("channel", "")),
-            thread_ts=str(run.opened.values.get("place", {}).get("thread_ts", "")),
+            thread_ts=thread_of(run.incident_id),
+            key=f"{run.id}/{key}",
         )
         values, params = _own_scope(step, values, run.runbook.params)
         plan = await self._concrete(step, values, params, scope)
@@ -153,6 +157,11 @@ def parse_input(action: Action, given: Mapping[str, Any], *, step_name: str) -> 
             for error in problem.errors(include_input=False, include_url=False)
         )
         raise BadInput(f"step {step_name} does not fit its type {action.type}: {fields}") from problem
+
+
+def thread_of(incident_id: IncidentId) -> str:
+    """How a plan names the incident's thread: it may not be open yet, and what is approved must not change with it."""
+    return f"{THREAD}{incident_id}"
 
 
 def run_values(run: Run) -> JsonObject:

@@ -69,7 +69,7 @@ def values_of(incident: Incident, catalog: Catalog) -> JsonObject:
             "host": service.host if service else "",
             "environment": (service.environment or "") if service else "",
         },
-        "place": {"channel": incident.place.channel, "thread_ts": incident.place.thread_ts},
+        "place": {"channel": incident.opened.place.channel},
     }
 
 
@@ -78,7 +78,7 @@ def from_suggestion(made: RunbookSuggested, run_opened: RunOpened) -> tuple[RunO
     proposal = StepProposed(
         at=made.at,
         proposal_id=made.suggestion_id,
-        step=StepKey(index=made.step),
+        step=StepKey(),
         plan=made.plan,
         digest=made.digest,
         asked=made.asked,

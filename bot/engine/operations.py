@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
-from uuid import uuid4
 
 from bot.catalog.params import ParamValue, parse_params
 from bot.catalog.schema import Catalog, Param, Runbook
@@ -206,7 +205,7 @@ class Operations:
         run_opened = opened(
             incident,
             Runbook.model_validate(made.runbook),
-            run_id=RunId(uuid4().hex),
+            run_id=made.run_id,
             params=made.params,
             catalog=self.catalog(),
             now=self.clock.now(),

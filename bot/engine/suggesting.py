@@ -132,6 +132,7 @@ class Suggester:
             catalog_digest=catalog.digest,
             catalog_commit=catalog.commit,
             environment=made.environment,
+            run_id=draft.id,
         )
 
 

@@ -267,7 +267,6 @@ OF_INCIDENTS: tuple[Event, ...] = (
         catalog_digest="cd" * 32,
         catalog_commit="0123abc",
         environment="prod",
-        step=1,
     ),
     NothingSuggested(at=at(5), reason="no runbook fits", others=(Candidate(runbook="restart", why=()),)),
     SuggestionReminded(at=at(6), suggestion_id=PROPOSAL),
