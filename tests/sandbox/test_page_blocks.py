@@ -9,6 +9,8 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Locator, expect
 
+from bot.sandbox import acme
+from bot.sandbox.page_routes import Scenario
 from tests.sandbox.page_desk import CARD, CHROMIUM, Desk, chromium, open_desk
 
 pytestmark = [
@@ -164,6 +166,17 @@ async def test_the_cross_closes_the_whole_stack(desk: Desk) -> None:
     await desk.slack.until(lambda: desk.slack.modal("U01ALICE") is None)
 
 
+async def test_an_app_can_clear_the_whole_stack(desk: Desk) -> None:
+    form = await form_of(desk)
+    await form.get_by_role("textbox", name="Reason").fill("again")
+    await form.get_by_role("button", name="Send").click()
+    await desk.page.get_by_role("dialog", name="Really?").get_by_role("button", name="Yes").click()
+    await expect(desk.page.get_by_role("dialog")).to_have_count(0)
+    await desk.say("after")
+    await expect(desk.message("after")).to_be_visible()
+    await expect(desk.page.get_by_role("dialog")).to_have_count(0)
+
+
 async def test_an_open_modal_is_still_there_after_a_reload(desk: Desk) -> None:
     await form_of(desk)
     await desk.page.reload()
@@ -267,13 +280,23 @@ async def test_all_text_stands_out_from_its_ground(desk: Desk, scheme: Any) -> N
     assert await desk.page.evaluate(CONTRAST) == []
 
 
+async def nothing() -> None:
+    return None
+
+
 @pytest.mark.parametrize("size", [(1280, 800), (1440, 900), (900, 700)])
 async def test_nothing_is_cut_off_sideways(desk: Desk, size: tuple[int, int]) -> None:
     await desk.page.set_viewport_size({"width": size[0], "height": size[1]})
+    for user in (acme.GUEST, acme.STRANGER, acme.NO_EMAIL):
+        del desk.slack.workspace.users[user]  # the three of the demo stand side by side
+    for label in ("Break payments", "Break the cache", "Resolve the incident"):
+        desk.slack.add_scenario(Scenario(id=label, label=label, run=nothing))
+    desk.slack.status("Payments: healthy", state="ok")
+    await desk.page.reload()
     root = await desk.say("card", blocks=CARD)
     await desk.say("a" * 400, thread_ts=root)
     await desk.page.get_by_role("button", name="1 reply").click()
     await expect(desk.thread).to_be_visible()
-    wide = """() => ["html", ".pane", ".thread", ".sidebar", ".messages", ".strip"].flatMap((name) =>
+    wide = """() => ["html", ".pane", ".thread", ".sidebar", ".messages", ".strip", "body"].flatMap((name) =>
       [...document.querySelectorAll(name)].filter((node) => node.scrollWidth > node.clientWidth).map((node) => name))"""
     assert await desk.page.evaluate(wide) == []

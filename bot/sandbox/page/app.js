@@ -159,7 +159,7 @@ async function readHome(mine) {
 }
 
 function apply(frame) {
-  if (viewFrame(frame)) return;
+  if (viewFrame(frame, { onUnsure: () => live(state.as) })) return;
   switch (frame.type) {
     case "message":
     case "ephemeral":

@@ -21,8 +21,8 @@ let isPending = false;
 
 const top = () => stack.at(-1);
 
-/** Takes a view frame; answers whether it was one. */
-export function viewFrame(frame) {
+/** Takes a view frame; answers whether it was one. `onUnsure` must bring the frames of what is open once more. */
+export function viewFrame(frame, { onUnsure }) {
   const { view } = frame;
   switch (frame.type) {
     case "view_opened":
@@ -36,7 +36,9 @@ export function viewFrame(frame) {
       stack = stack.map((one) => (one.id === view.id ? view : one));
       break;
     case "view_closed":
-      stack = stack.slice(0, -1);
+      // One of several, or all of them? The frame does not say; whoever sends it says it again on a new line.
+      if (stack.length > 1) onUnsure();
+      stack = [];
       break;
     case "view_errors":
       break;
@@ -52,6 +54,8 @@ export function viewFrame(frame) {
 /** Takes all modals off the screen, when another member takes over. */
 export function dropModals() {
   stack = [];
+  errors = {};
+  isPending = false;
   draw();
 }
 
@@ -172,7 +176,7 @@ async function closeAll() {
   if (view) await act({ do: "close_view", view_id: view.id, is_cleared: true });
 }
 
-// An app may have cleared the whole stack, which looks here like closing one: then what is left is only a picture of it.
+// Another window of the same member may have closed it first.
 function isGone(answer) {
   if (answer.error !== "not_there") return false;
   dropModals();
