@@ -32,6 +32,10 @@ from bot.intake.pagerduty import SIGNATURE_HEADER, is_signed
 from bot.intake.signal import Ignored
 from bot.journal.base import InboxItem
 
+SERVER_OPTIONS: Mapping[str, bool] = {"auto_decompress": False}
+"""For whoever runs the application, `AppRunner(app, **SERVER_OPTIONS)`: aiohttp would otherwise unfold a compressed
+body behind our back, even one that was refused, and break off the answer where it cannot."""
+
 ACCEPT_TIMEOUT_S = 4.0
 """PagerDuty gives up after 5 s."""
 

@@ -166,7 +166,7 @@ class RunbookSuggested(Event):
     catalog_digest: str = ""
     catalog_commit: str = ""
     environment: str = ""
-    run_id: RunId = RunId("")
+    run_id: RunId = RunId("")  # noqa: RUF009 - a NewType gives back its argument
     """The id of the run it becomes when it is taken: what the step will do may carry it."""
 
 
