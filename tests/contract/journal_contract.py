@@ -115,6 +115,22 @@ class JournalContract:
         assert await journal.streams() == {f"run-{number}": 5 for number in range(20)}
         assert (await journal.verify()).problems == ()
 
+    async def test_a_refused_append_fails_none_of_those_beside_it(self, journal: Journal) -> None:
+        await journal.append(batch("run-0", 0, reminded(0)))
+        versions = [0, 0, 7, 0, 7, 0]  # six appends that wait together; those that expect version 7 are wrong
+        answers = await asyncio.gather(
+            *(
+                journal.append(batch(f"run-{n}", version, reminded(n)))
+                for n, version in enumerate(versions, start=1)
+            ),
+            return_exceptions=True,
+        )
+        assert [isinstance(answer, VersionConflict) for answer in answers] == [
+            version == 7 for version in versions
+        ]
+        assert await journal.streams() == {"run-0": 1, "run-1": 1, "run-2": 1, "run-4": 1, "run-6": 1}
+        assert (await journal.verify()).problems == ()
+
     async def test_events_come_back_in_utc_whatever_zone_they_were_given_in(self, journal: Journal) -> None:
         west = reminded(1).at.astimezone(timezone(timedelta(hours=-8)))
         (written,) = await journal.append(batch("run-1", 0, replace(reminded(1), at=west)))
