@@ -6,6 +6,9 @@ from collections import defaultdict
 
 from bot.sandbox.protocol import Json, SlackError
 
+MOST_REPLY_USERS = 5
+"""A root names the first few who replied."""
+
 
 class Messages:
     """Messages in Slack's shape, without a word about who may read them. A change replaces the object."""
@@ -21,7 +24,7 @@ class Messages:
         root_ts = str(message.get("thread_ts", message["ts"]))
         if root_ts != message["ts"]:
             self._replies[channel, root_ts].append(message["ts"])
-            self._count_replies(channel, root_ts)
+            self._count_reply(channel, root_ts, message)
         return message
 
     def get(self, channel: str, ts: str) -> Json:
@@ -91,13 +94,34 @@ class Messages:
         """Take one away."""
         return self._ephemerals.pop((user, ts), None)
 
+    def _count_reply(self, channel: str, root_ts: str, reply: Json) -> None:
+        # One more, without looking at all of them again: threads get long.
+        root = self._posts[channel].get(root_ts)
+        if root is None:
+            return
+        senders, sender = root.get("reply_users", ()), reply.get("user", "")
+        is_new = sender not in senders
+        self._posts[channel][root_ts] = {
+            **root,
+            "thread_ts": root_ts,
+            "reply_count": len(self._replies[channel, root_ts]),
+            "reply_users": [*senders, sender]
+            if is_new and len(senders) < MOST_REPLY_USERS
+            else list(senders),
+            "reply_users_count": root.get("reply_users_count", 0) + is_new,
+            "latest_reply": reply["ts"],
+            "is_locked": False,
+            "subscribed": False,
+        }
+
     def _count_replies(self, channel: str, root_ts: str) -> None:
         root = self._posts[channel].get(root_ts)
         if root is None:
             return
         replies = self._replies[channel, root_ts]
         senders = dict.fromkeys(str(self._posts[channel][ts].get("user", "")) for ts in replies)
-        counted = {"thread_ts": root_ts, "reply_count": len(replies), "reply_users": list(senders)[:5],
+        root = {key: value for key, value in root.items() if key != "latest_reply"}
+        counted = {"thread_ts": root_ts, "reply_count": len(replies), "reply_users": list(senders)[:MOST_REPLY_USERS],
                    "reply_users_count": len(senders), "is_locked": False, "subscribed": False}  # fmt: skip
         if replies:
             counted["latest_reply"] = replies[-1]

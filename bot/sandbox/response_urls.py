@@ -15,6 +15,7 @@ from bot.sandbox.workspace import Workspace
 
 USES = 5
 LIFE_S = 1800.0
+KEPT = 2000
 
 
 @dataclass(kw_only=True)
@@ -49,6 +50,8 @@ class ResponseUrls:
             message_ts=message_ts,
             is_ephemeral=is_ephemeral,
         )
+        if len(self._sources) > KEPT:
+            del self._sources[next(iter(self._sources))]
         return self._addresses.response(secret)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:

@@ -40,7 +40,7 @@ from bot.sandbox.response_urls import ResponseUrls
 from bot.sandbox.socketmode import LIFETIME_S, SocketMode
 from bot.sandbox.triggers import Triggers
 from bot.sandbox.uploads import Uploads
-from bot.sandbox.webapi import WebApi
+from bot.sandbox.webapi import Method, WebApi
 from bot.sandbox.workspace import Workspace
 
 T = TypeVar("T")
@@ -65,7 +65,11 @@ class Sandbox:
         share_delay_s: float = 0.05,
         socket_lifetime_s: float = LIFETIME_S,
     ) -> None:
-        """Raises ValueError for tokens that look real. `you` is whom the page acts as first."""
+        """Raises ValueError for tokens that look real. `you` is whom the page acts as first.
+
+        `retry_delays_s` is when an unacknowledged event comes again: shorter ones suit stories in which the app is
+        killed and started again; `share_delay_s` is how long a completed file takes to appear.
+        """
         self.workspace = workspace or acme.workspace()
         if clock is not None:
             self.workspace.clock = clock
@@ -76,9 +80,9 @@ class Sandbox:
         self._ack_timeout_s = ack_timeout_s
         self._http: HttpDelivery | None = None
         self._runner: web.AppRunner | None = None
-        clock = self.workspace.clock
+        workspace, clock = self.workspace, self.workspace.clock
         self.sockets = SocketMode(
-            self.workspace,
+            workspace,
             addresses=self._addresses,
             faults=self.faults,
             clock=clock,
@@ -86,40 +90,39 @@ class Sandbox:
             ack_timeout_s=ack_timeout_s,
         )
         self._dispatch = Dispatch(
-            self.sockets, clock=clock, retry_delays_s=retry_delays_s, on_delivery=self.workspace.changes.wake
+            self.sockets, clock=clock, retry_delays_s=retry_delays_s, on_delivery=workspace.changes.wake
         )
-        self._events = Events(self.workspace, send=self._dispatch.event)
-        self._response_urls = ResponseUrls(self.workspace, self._addresses)
+        self._events = Events(workspace, send=self._dispatch.event)
+        self._response_urls = urls = ResponseUrls(workspace, self._addresses)
         triggers = Triggers(clock)
-        modals = Modals(self.workspace, triggers)
+        modals = Modals(workspace, triggers)
         self._interactions = Interactions(
-            self.workspace,
-            dispatch=self._dispatch,
-            triggers=triggers,
-            response_urls=self._response_urls,
-            modals=modals,
+            workspace, dispatch=self._dispatch, triggers=triggers, response_urls=urls, modals=modals
         )
-        self._uploads = Uploads(self.workspace, self._addresses, share_delay_s=share_delay_s)
+        self._uploads = Uploads(workspace, self._addresses, share_delay_s=share_delay_s)
         self._web_api = WebApi(
-            self.workspace,
-            methods={
-                **Chat(self.workspace, self._addresses).methods(),
-                **Conversations(self.workspace).methods(),
-                **Directory(self.workspace, self._addresses).methods(),
-                **self._uploads.methods(),
-                **modals.methods(),
-                "apps.connections.open": self.sockets.open_call,
-            },
+            workspace,
+            methods=self._methods(modals),
             tokens=Tokens(bot=bot_token, app=app_token),
             rates=RateLimits(rate_limits),
             faults=self.faults,
             calls=self.calls,
         )
-        self._live = LivePages(self.workspace)
-        first = next(user.id for user in self.workspace.users.values() if not user.is_bot)
-        self._page = PageRoutes(self.workspace, person=self.user, live=self._live, you=you or first)
-        self.workspace.changes.listen(self._events.on_change)
-        self.workspace.changes.listen(self._live.on_change)
+        self._live = LivePages(workspace)
+        first = next(user.id for user in workspace.users.values() if not user.is_bot)
+        self._page = PageRoutes(workspace, person=self.user, live=self._live, you=you or first)
+        workspace.changes.listen(self._events.on_change)
+        workspace.changes.listen(self._live.on_change)
+
+    def _methods(self, modals: Modals) -> dict[str, Method]:
+        return {
+            **Chat(self.workspace, self._addresses).methods(),
+            **Conversations(self.workspace).methods(),
+            **Directory(self.workspace, self._addresses).methods(),
+            **self._uploads.methods(),
+            **modals.methods(),
+            "apps.connections.open": self.sockets.open_call,
+        }
 
     # life
 

@@ -175,7 +175,11 @@ class SocketMode:
             {
                 "type": "hello",
                 "num_connections": len(self._connections),
-                "debug_info": {**_DEBUG, "approximate_connection_time": int(self._lifetime_s)},
+                "debug_info": {
+                    **_DEBUG,
+                    "build_number": 1,
+                    "approximate_connection_time": int(self._lifetime_s),
+                },
                 "connection_info": {"app_id": self._workspace.app.id},
             }
         )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -18,8 +20,11 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.sandbox.acme import ALICE, INCIDENTS
 from bot.sandbox.clock import ManualClock
 from bot.sandbox.server import Sandbox
-from tests.sandbox.apps import client_of, close, connected, settled
+from tests.sandbox.apps import client_of, close, connected, error_of, settled
 from tests.sandbox.blocks import actions, button
+
+SAMPLES = Path(__file__).parent.parent / "samples" / "slack"
+ENVELOPES = json.loads((SAMPLES / "socket_envelopes.json").read_text())
 
 
 class Listening:
@@ -67,6 +72,31 @@ async def test_a_connection_is_greeted_with_hello(slack: Sandbox) -> None:
         hello = await socket.receive_json()
     assert (hello["type"], hello["num_connections"]) == ("hello", 1)
     assert hello["connection_info"] == {"app_id": "A0RUNBOT"}
+    expected = ENVELOPES["hello"]
+    assert (set(hello), set(hello["debug_info"])) == (set(expected), set(expected["debug_info"]))
+
+
+async def test_envelopes_have_slack_s_shape(slack: Sandbox) -> None:
+    asker = AsyncWebClient(base_url=slack.base_url)
+    url = (await asker.apps_connections_open(app_token=slack.app_token))["url"]
+    async with aiohttp.ClientSession() as session, session.ws_connect(url) as socket:
+        await socket.receive_json()
+        await slack.user(ALICE).post(INCIDENTS, "hi")
+        event = await socket.receive_json()
+        assert (set(event), event["type"]) == (set(ENVELOPES["events_api"]), "events_api")
+        await socket.send_json({"envelope_id": event["envelope_id"]})
+        typing = asyncio.create_task(slack.user(ALICE).command("/runbook list", INCIDENTS))
+        command = await socket.receive_json()
+        assert set(command) == set(ENVELOPES["interactive"])
+        assert (command["type"], command["accepts_response_payload"]) == ("slash_commands", True)
+        await socket.send_json({"envelope_id": command["envelope_id"], "payload": {"text": "none"}})
+        assert (await typing).body == {"text": "none"}
+        await slack.quiet()
+
+
+async def test_a_bad_app_token_opens_no_connection_and_says_so(slack: Sandbox) -> None:
+    asker = AsyncWebClient(base_url=slack.base_url)
+    assert await error_of(asker.apps_connections_open(app_token="xapp-sandbox-other")) == "invalid_auth"
 
 
 async def test_each_payload_goes_to_one_of_the_connections(slack: Sandbox) -> None:
