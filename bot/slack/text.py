@@ -179,13 +179,13 @@ def fenced(text: str, limit: int) -> Fenced:
     return Fenced(texts=tuple(pieces), is_whole=not spelled)
 
 
-def fence_end(text: str, limit: int) -> str:
+def fence_end(text: str, limit: int, *, most_lines: int = 15) -> str:
     """One fence with the last lines of `text` that fit: for output, where the end tells most."""
     spelled = _apart(exact(text)).strip("\n") or EMPTY
     room = limit - _FENCE_COST - size(CUT_MARK) - 1
     kept: list[str] = []
     lines = spelled.split("\n")
-    for line in reversed(lines):
+    for line in reversed(lines[-most_lines:]):
         shown = _cut_escaped(line, min(room, 300))
         if size(shown) + 1 > room or not shown:
             break
@@ -312,7 +312,13 @@ def sentence(text: str) -> str:
     trimmed = text.strip()
     if not trimmed:
         return ""
-    return capital(trimmed if trimmed[-1] in ".!?…`>" else trimmed + ".")
+    return capital(stopped(trimmed))
+
+
+def stopped(text: str) -> str:
+    """The text with a full stop at its end; for words that are not ours to capitalise."""
+    trimmed = text.strip()
+    return trimmed if not trimmed or trimmed[-1] in ".!?…`>" else trimmed + "."
 
 
 def capital(text: str) -> str:

@@ -166,11 +166,9 @@ class _Talk:
         run = self.runs.get(suggestion.run_id) if suggestion.run_id is not None else None
         one = _offer(self.incident, suggestion, run)
         found = run.proposal(event.suggestion_id) if run is not None else None
-        is_live = suggestion.is_open or (
-            run is None or (found is not None and found[1].is_open and not run.is_finished)
+        is_live = suggestion.withdrawn is None and (
+            run is None or found is None or (found[1].is_open and not run.is_finished)
         )
-        if suggestion.withdrawn is not None:
-            is_live = False
         metadata = {"incident_id": self.incident.incident_id, "version": version}
         yield from offer_messages(
             one, key=f"suggestion:{event.suggestion_id}", live=is_live, menu=self.menu, metadata=metadata
@@ -250,7 +248,7 @@ def _offer(incident: Incident, suggestion: Suggestion, run: Run | None) -> Offer
             run_id=suggestion.run_id,
         ),
         runbook=runbook,
-        step=StepKey(index=made.step),
+        step=StepKey(),
         plan=made.plan,
         digest=made.digest,
         asked=made.asked,

@@ -35,7 +35,7 @@ def _ended(proposal: Proposal) -> str:
     if proposal.edited is not None:
         return f"*Edited* by {who(proposal.edited.actor)}: the new proposal is below."
     if proposal.rejected is not None:
-        reason = text.sentence(text.value(proposal.rejected.reason, 300))
+        reason = text.stopped(text.value(proposal.rejected.reason, 300))
         return f"*Rejected* by {who(proposal.rejected.actor)}: {reason}"
     if proposal.skipped is not None:
         return f"*Skipped* by {names([one.actor for one in proposal.skips])}."

@@ -128,7 +128,7 @@ def _with_why(words: str, permission: Permission, actor: Actor, *, more: str = "
 
 
 def _reason(reason: str) -> str:
-    return text.sentence(text.paragraph(reason, 1000))
+    return text.stopped(text.paragraph(reason, 1000))
 
 
 def _because(reason: str) -> str:
@@ -172,8 +172,8 @@ def outcome(result: Result, *, title: str) -> Drawn:
     """What came of a step or an undo: one sentence, notes, the end of its output."""
     sign, verdict = _VERDICTS[result.verdict]
     took = f" in {text.duration(result.duration_s)}" if result.duration_s else ""
-    summary = f" {text.sentence(text.value(result.summary, 600))}" if result.summary.strip() else ""
-    head = f"{sign} *{title}: {verdict}*{took}.{summary}"
+    summary = f": {text.value(result.summary, 600)}" if result.summary.strip() else ""
+    head = text.stopped(f"{sign} *{title}: {verdict}*{took}{summary}")
     if result.verdict != "succeeded":
         head += f" {_EFFECTS[result.effect]}"
     blocks = [section(head)]
@@ -181,11 +181,12 @@ def outcome(result: Result, *, title: str) -> Drawn:
     if notes:
         blocks.append(section("\n".join(notes)))
     if result.output.strip():
-        blocks.append(section(text.fence_end(result.output, OUTPUT_ROOM)))
+        output = result.output + (f"\n{text.CUT_MARK}" if result.output_cut else "")
+        blocks.append(section(text.fence_end(output, OUTPUT_ROOM)))
     small = _output_notes(result)
     if small:
         blocks.append(context(" · ".join(small)))
-    return drawn(f"{title}: {verdict}{took}.{summary}", blocks)
+    return drawn(text.stopped(f"{title}: {verdict}{took}{summary}"), blocks)
 
 
 def _notes(result: Result) -> list[str]:
@@ -216,7 +217,7 @@ def not_planned(message: str, *, title: str) -> Drawn:
 
 def file_of(ref: ArtifactRef, *, title: str) -> str:
     """The sentence that introduces a file."""
-    return f"{title}: {text.value(ref.name, 120)} ({_bytes(ref.size)})."
+    return f"File of {title[:1].lower()}{title[1:]}: {text.value(ref.name, 120)} ({_bytes(ref.size)})."
 
 
 def _bytes(size: int) -> str:
@@ -231,9 +232,8 @@ def _bytes(size: int) -> str:
 def reminder(asked: Asked, *, what: str, until: datetime, is_open: bool) -> Drawn:
     """Half of the time has passed. Rings again only while there is still something to decide."""
     people = mentions(asked) if is_open else ""
-    return said(
-        f"{people + ': ' if people else ''}*still waiting for a decision:* {what}, until {text.moment(until)}."
-    )
+    call = f"{people}: *still" if people else "*Still"
+    return said(f"{call} waiting for a decision:* {what}, until {text.moment(until)}.")
 
 
 def direct(*, what: str, place: str, until: datetime, permalink: str) -> Drawn:

@@ -154,7 +154,7 @@ def change_line(event: IncidentChanged) -> Drawn | None:
 
 
 def _words(event: IncidentChanged) -> str:
-    return text.sentence(text.paragraph(event.text, 800))
+    return text.stopped(text.paragraph(event.text, 800))
 
 
 def _detail(event: IncidentChanged) -> str:

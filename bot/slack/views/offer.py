@@ -38,6 +38,7 @@ from bot.slack.views.people import asked_people, how_many, mentions, names, who
 
 WILL_RUN_ROOM = 5000
 UNDO_ROOM = 1200
+PREVIEW_ROOM = 900
 SPENT_ROOM = 2500
 TARGETS = 12
 STATE_LINES = 10
@@ -69,10 +70,10 @@ class Offer:
 
     @property
     def place(self) -> str:
-        """`step 2 of 3`."""
+        """`step 2 of 3`, `follow-up step 1 of 1`."""
         steps = getattr(self.runbook, self.step.phase)
-        after = " after the rejection" if self.step.phase == "on_reject" else ""
-        return f"step {self.step.index + 1} of {len(steps)}{after}"
+        which = "follow-up step" if self.step.phase == "on_reject" else "step"
+        return f"{which} {self.step.index + 1} of {len(steps)}"
 
     @property
     def name(self) -> str:
@@ -192,6 +193,10 @@ def _code(one: Offer, *, room: int) -> _Code:
     )
     lines = "\n".join(_exactly(plan))
     runs = text.fenced(lines, min(WILL_RUN_ROOM, room * 3 // 4)) if lines.strip() else None
+    if runs is not None and not runs.is_whole:
+        runs = text.fenced(
+            lines, min(PREVIEW_ROOM, room * 3 // 4)
+        )  # the file has it: no wall of text as well
     undo_text, undo_is_cut = _undo_text(one)
     blocks = [section(f"*This runs* {where}:" if runs else f"*Where:* {where}")]
     blocks += [section(piece) for piece in runs.texts] if runs else []
@@ -225,6 +230,8 @@ def _where(targets: Sequence[Target]) -> tuple[str, bool]:
 
 
 def _target(target: Target) -> str:
+    if target.kind == "channel":
+        return text.mention(target.name)
     return text.code(f"{target.kind} {target.name}", 80)
 
 
@@ -238,7 +245,7 @@ def _undo_text(one: Offer) -> tuple[str, bool]:
         case "manual":
             said = f"*Undo:* only by hand: {words or 'nobody wrote down how'}."
         case "none":
-            said = f"*Undo:* none: {words}." if words else "*Undo:* none."
+            said = f"*Undo:* none. {text.sentence(words)}"
     return said.replace("..", "."), is_cut
 
 
@@ -343,7 +350,8 @@ def _sure_to_skip(one: Offer) -> JsonObject:
 
 def _fine_print(one: Offer) -> JsonObject:
     limit = f"time limit {text.duration(one.plan.timeout_s)}"
-    return context(f"What you approve: {text.code(one.digest[:8])} · {limit}")
+    label = "What you approve" if one.is_open else "Digest"
+    return context(f"{label}: {text.code(one.digest[:8])} · {limit}")
 
 
 def _call(one: Offer) -> str:
@@ -360,19 +368,18 @@ def _call(one: Offer) -> str:
 
 
 def _unattended(one: Offer) -> Drawn:
-    why = "nothing is changed" if one.is_dry_run else "nobody is asked"
-    how = "Dry run" if one.is_dry_run else "Runs by itself"
+    how = "Runs by itself, as a reviewed tag in the catalog says"
+    if one.is_dry_run:
+        how = "Dry run: nothing is changed"
+    elif not one.plan.changes:
+        how = "Runs by itself: it changes nothing"
     where, _ = _where(one.plan.targets)
-    head = f"*{text.capital(one.place)}: {_does(one)}*\n{how}: {why}"
-    if not one.is_dry_run:
-        head += " because it only reads" if not one.plan.changes else ", as the catalog says (a reviewed tag)"
-    if one.plan.targets:
-        head += f". It runs {where}"
-    blocks = [section(f"{head}.")]
+    runs = f" It runs {where}." if one.plan.targets else ""
+    blocks = [section(f"*{text.capital(one.place)}: {_does(one)}*\n{how}.{runs}")]
     blocks += _short_code(one.plan)
     blocks.append(_fine_print(one))
     words = f"{text.capital(one.place)} of runbook {text.value(one.runbook.name, 120)}: {text.sentence(_does(one))}"
-    return drawn(f"{words} {how}: {why}.", blocks)
+    return drawn(f"{words} {how}.", blocks)
 
 
 def _spent(one: Offer) -> Drawn:

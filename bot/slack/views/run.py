@@ -68,7 +68,7 @@ def run_card(run: Run, tail: Tail | None) -> Drawn:
             )
         )
     blocks += _tail(tail) if not run.is_finished else []
-    if run.is_finished and run.with_effect:
+    if run.is_finished and run.with_effect and run.status != "succeeded":
         blocks.append(section(left_standing(run)))
     if run.cancel is not None and not run.is_finished:
         blocks.append(section(f"{who(run.cancel.actor)} cancelled it: it stops where it can be stopped."))
@@ -98,9 +98,9 @@ def _status(run: Run) -> str:
 
 
 def step_place(run: Run, key: StepKey) -> str:
-    """`step 2 of 3`, or `step 1 of 2 after the rejection`."""
+    """`step 2 of 3`, or `follow-up step 1 of 2` after a rejection or expiry."""
     count = len(run.runbook.steps if key.phase == "steps" else run.runbook.on_reject)
-    return f"step {key.index + 1} of {count}" + (" after the rejection" if key.phase == "on_reject" else "")
+    return f"{'follow-up ' if key.phase == 'on_reject' else ''}step {key.index + 1} of {count}"
 
 
 def step_title(run: Run, key: StepKey) -> str:
@@ -113,7 +113,7 @@ def _step_lines(run: Run) -> list[str]:
     after = [state for key, state in run.steps.items() if key.phase == "on_reject"]
     lines = [_step_line(state) for state in main]
     if after and run.phase == "on_reject":
-        lines += ["*After the rejection:*", *(_step_line(state) for state in after)]
+        lines += ["*Follow-up, because it was not approved:*", *(_step_line(state) for state in after)]
     return _around(lines, _position(run, len(main)))
 
 
@@ -214,13 +214,14 @@ def left_standing(run: Run) -> str:
     more = len(run.with_effect) - len(lines)
     if more > 0:
         lines.append(f"• … and {text.count(more, 'more step')}")
-    return "*What it did still stands:*\n" + "\n".join(lines)
+    head = "What it changed" if run.status == "succeeded" else "What it did still stands"
+    return f"*{head}:*\n" + "\n".join(lines)
 
 
 def _undo_words(state: StepState) -> str:
     undo = state.undo
     if undo is None or undo.kind == "none":
-        return f"no undo ({text.value(undo.text, 150)})" if undo is not None and undo.text else "no undo"
+        return f"no undo, {text.value(undo.text, 150)}" if undo is not None and undo.text else "no undo"
     words = text.value(undo.text, 150)
     return f"undo by hand: {words}" if undo.kind == "manual" else f"undo: {words}"
 
@@ -230,9 +231,10 @@ def _undo_words(state: StepState) -> str:
 
 def end(run: Run, event: RunFinished, *, is_last: bool, menu: Menu) -> Drawn:
     """How it ended; while it is the last word, with a button to undo what stands and a menu to go on."""
-    took = text.duration((event.at - run.opened.at).total_seconds())
+    seconds = (event.at - run.opened.at).total_seconds()
+    took = f" after {text.duration(seconds)}" if seconds >= 1 else ""
     reason = f": {text.value(event.reason, 400)}" if event.reason else ""
-    head = f"*{_title(run)} {_ended(event)}* after {took}{reason}"
+    head = f"*{_title(run)} {_ended(event)}*{took}{reason}"
     blocks = [section(text.sentence(head))]
     decided = _decided_by(run, event)
     if decided:
@@ -246,7 +248,7 @@ def end(run: Run, event: RunFinished, *, is_last: bool, menu: Menu) -> Drawn:
         blocks.append(section(f"*Left as it was done:* {left}."))
     if is_last and event.status != "succeeded":
         blocks += another_runbook(menu, incident_id=run.incident_id, place=f"end-{run.version}")
-    return drawn(text.sentence(f"{_title(run)} {_ended(event)} after {took}{reason}"), blocks)
+    return drawn(text.sentence(f"{_title(run)} {_ended(event)}{took}{reason}"), blocks)
 
 
 def _ended(event: RunFinished) -> str:
@@ -254,10 +256,10 @@ def _ended(event: RunFinished) -> str:
         "succeeded": "succeeded",
         "failed": "failed",
         "rejected": "was rejected",
-        "expired": "ended: nobody decided in time",
+        "expired": "ended undecided",
         "cancelled": "was cancelled",
         "rolled_back": "was undone",
-        "rollback_incomplete": "ended, and its undo is incomplete",
+        "rollback_incomplete": "ended with its undo incomplete",
     }
     return words[event.status]
 
