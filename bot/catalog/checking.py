@@ -111,5 +111,7 @@ def _sentence(item: Any, known: Collection[str]) -> tuple[str, str, str]:
     if kind in _WORDS:
         is_number = kind == "string_type" and isinstance(item["input"], int | float | bool)
         return "RB012", _WORDS[kind], _QUOTE_IT if is_number else ""
+    if kind == "string_pattern_mismatch":
+        return "RB012", f"{item['input']!r} does not have the form {item['ctx']['pattern']}", ""
     text = re.sub(r"^(Input|Value|String|List|Tuple) should ", "it should ", item["msg"])
     return "RB012", text[0].lower() + text[1:], ""

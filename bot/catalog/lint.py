@@ -10,12 +10,13 @@ from collections.abc import Sequence
 
 from bot.catalog import lint_inventory, lint_params, lint_people, lint_places, lint_secrets, lint_texts
 from bot.catalog.expressions import Condition, ConditionError
+from bot.catalog.parts import Action, Book, Part
 from bot.catalog.patterns import compile_pattern
 from bot.catalog.promotion import Promotion
 from bot.catalog.schedule import check_cron, check_timezone
 from bot.catalog.schema import Catalog
 from bot.catalog.source import Document, Location
-from bot.catalog.writing import Action, Book, Part, Writing
+from bot.catalog.writing import Writing
 from bot.errors import BadInput
 
 
@@ -34,8 +35,7 @@ def lint(
     `knows_inventory` is False when `catalog.yaml` is missing or broken; then nothing is called unknown that it
     would have named.
     """
-    owners: list[Action | Book] = [*writing.actions.values(), *writing.books.values()]
-    for owner in owners:
+    for owner in (*writing.owners, *writing.unsound):
         lint_params.lint(owner)
         for part in owner.parts:
             _patterns(part)
@@ -49,7 +49,7 @@ def lint(
         return
     if settings is not None:
         lint_inventory.lint(catalog, settings)
-    for owner in owners:
+    for owner in writing.owners:
         lint_places.lint(owner, catalog)
         lint_people.lint(owner, catalog)
     for book in writing.books.values():
@@ -81,10 +81,8 @@ def _trigger(book: Book) -> None:
         try:
             Condition.compile(trigger.condition)
         except ConditionError as error:
-            place = ("trigger", "condition")
-            line, column = book.document.mark(place)
-            where = f" (line {error.line}, column {error.column} of the condition)"
-            book.document.report_at("RB031", error.message + where, (line, column), hint=error.hint)
+            mark = book.document.mark_in(("trigger", "condition"), error.line, error.column)
+            book.document.report_at("RB031", error.message, mark, hint=error.hint)
     if trigger.schedule is not None:
         for check, value, key in (
             (check_cron, trigger.schedule.cron, "cron"),

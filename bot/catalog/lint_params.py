@@ -6,11 +6,11 @@ from typing import Any
 
 from bot.catalog.checking import closest
 from bot.catalog.params import parse_value, what_fits
+from bot.catalog.parts import Action, Book, Part
 from bot.catalog.patterns import compile_pattern
 from bot.catalog.placeholders import parse, references
 from bot.catalog.schema import Param
 from bot.catalog.source import Location
-from bot.catalog.writing import Action, Book, Part
 from bot.errors import BadInput
 
 
@@ -25,7 +25,7 @@ def lint(owner: Action | Book) -> None:
                 "RB036", f"nothing uses the param {param.name!r}", ("params", param.name), of_key=True
             )
     for part in owner.parts:
-        if part.is_reference:
+        if part.is_reference and part.is_sound:
             _arguments(part)
 
 

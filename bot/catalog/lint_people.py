@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from bot.catalog.lint_inventory import approvers, is_countable
 from bot.catalog.lint_places import environments_of
+from bot.catalog.parts import Action, Book, Part
 from bot.catalog.schema import Catalog, Runbook, Service, Step
 from bot.catalog.source import Location
-from bot.catalog.writing import Action, Book, Part
 
 
 def lint(owner: Action | Book, catalog: Catalog) -> None:
@@ -25,7 +25,7 @@ def lint(owner: Action | Book, catalog: Catalog) -> None:
         own = document.data
         for key in part.location:
             own = own[key]
-        if not isinstance(own, dict):
+        if not isinstance(own, dict) or not part.is_sound:
             continue
         if "approvers" in own:
             approvers(catalog, document, part.step.rules.approvers, part.at("approvers"))

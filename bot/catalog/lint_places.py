@@ -9,10 +9,10 @@ from typing import Any
 
 from bot.catalog import urls
 from bot.catalog.lint_inventory import environment, unknown
+from bot.catalog.parts import Action, Book, Part
 from bot.catalog.placeholders import parse
 from bot.catalog.schema import Catalog, Step, UrlHost
 from bot.catalog.source import Location
-from bot.catalog.writing import Action, Book, Part
 
 LOCAL = "local"
 """The name a shell step gives the bot's own machine."""
@@ -26,6 +26,8 @@ def lint(owner: Action | Book, catalog: Catalog) -> None:
     for index, name in enumerate(scopes):
         environment(catalog, owner.document, name, ("safety", "scopes", index))
     for part in owner.parts:
+        if not part.is_sound:
+            continue
         if isinstance(owner, Book):
             for index, name in enumerate(part.step.rules.scopes or ()):
                 environment(catalog, part.document, name, part.at("safety", "scopes", index))
@@ -279,7 +281,8 @@ def _python(part: Part, catalog: Catalog) -> None:
 
 
 def _way_back(part: Part) -> None:
-    if changes(part.step) and part.step.rollback is None and not part.step.irreversible:
+    is_said = part.step.irreversible or part.at("rollback") in part.document.values
+    if changes(part.step) and not is_said:
         part.document.report(
             "RB042",
             f"{part.step.name!r} changes something and says nothing about the way back",
@@ -345,6 +348,8 @@ def _runbook_digest(part: Part) -> str:
 
 def _unreachable(owner: Action | Book, catalog: Catalog) -> None:
     """An environment in `scopes` that no written-out target is in: a slip, or a target that was forgotten."""
+    if not all(part.is_sound for part in owner.parts):
+        return
     inline = [part for part in owner.parts if not part.is_reference and not part.is_rollback]
     found = [environments_of(part.step, catalog) for part in inline]
     reachable: set[str] = set()

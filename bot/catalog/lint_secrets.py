@@ -9,10 +9,10 @@ from typing import Any
 from bot.catalog import secret_names, urls
 from bot.catalog.checking import closest
 from bot.catalog.encoding import SECRET_BEARING, Place
+from bot.catalog.parts import InputModels, Part
 from bot.catalog.schema import Catalog, Secret
 from bot.catalog.source import Document, Location
 from bot.catalog.templating import Site, sites
-from bot.catalog.writing import InputModels, Part
 
 _TOKEN_SHAPES = re.compile(
     r"AKIA[0-9A-Z]{16}|xox[abeprs]-[A-Za-z0-9-]{10,}|xapp-1-[A-Za-z0-9-]{10,}|gh[pousr]_[A-Za-z0-9]{30,}"
@@ -29,7 +29,7 @@ _TELLING_KEY = re.compile(r"(?i)^(?:.*[_-])?(?:password|passwd|secret|token|api[
 
 def lint_names(part: Part, catalog: Catalog, input_models: InputModels, *, knows_inventory: bool) -> None:
     """Note each `$NAME` that is not declared, cannot be sent from here, or would go to a host it is not for."""
-    if part.is_reference:
+    if part.is_reference or part.step.type not in input_models:
         return
     found = list(sites(part.step.input, input_models[part.step.type]))
     address = next((site.text for site in found if site.place is Place.URL), "")

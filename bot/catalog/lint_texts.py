@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from bot.catalog.checking import closest
+from bot.catalog.parts import Book, InputModels, Part
 from bot.catalog.source import Location
 from bot.catalog.templating import Site, check_template, references, sites
-from bot.catalog.writing import Book, InputModels, Part
 
+_NAMED = re.compile(r"\{\{ ([\w.-]+) \}\}")
 _ROOTS = ("incident", "params", "steps", "service", "run")
 
 
@@ -18,40 +20,43 @@ def lint(part: Part, input_models: InputModels) -> None:
         tree: Any = {"with": part.step.arguments}
         model: Any = Any
     else:
-        tree, model = part.step.input, input_models[part.step.type]
+        # A step of unknown type: whatever its texts are, their names can be looked up.
+        tree, model = part.step.input, input_models.get(part.step.type, Any)
         tree = {key: value for key, value in tree.items() if key not in part.inherited}
     for site in sites(tree, model):
-        if "{{" not in site.text:
-            continue
-        place = _place(part, site)
-        if site.is_key:
-            part.document.report("RB034", "a placeholder cannot stand in a name", place, of_key=True)
-            continue
-        for problem in check_template(site.text, site.place, is_nested=site.is_nested):
-            part.document.report("RB034", problem, place)
-        for path in references(site.text):
-            _check_path(part, path, place)
+        if "{{" in site.text:
+            _site(part, site)
     if "{{" in part.step.rules.message:
         for path in references(part.step.rules.message):
             _check_path(part, path, part.at("safety", "message"))
 
 
-def _place(part: Part, site: Site) -> Location:
-    return part.at(*site.location)
+def _site(part: Part, site: Site) -> None:
+    place = part.at(*site.location)
+    if site.is_key:
+        part.document.report("RB034", "a placeholder cannot stand in a name", place, of_key=True)
+        return
+    for problem in check_template(site.text, site.place, is_nested=site.is_nested):
+        named = _NAMED.search(problem)
+        mark = part.document.mark_of(place, named.group(1) if named else "{{")
+        part.document.report_at("RB034", problem, mark)
+    for path in references(site.text):
+        _check_path(part, path, place)
+
+
+def _report(part: Part, path: str, message: str, place: Location, *, hint: str = "") -> None:
+    """Note a problem at the very placeholder, wherever it is in a long text."""
+    part.document.report_at("RB035", message, part.document.mark_of(place, path), hint=hint)
 
 
 def _check_path(part: Part, path: str, place: Location) -> None:
     root, *rest = path.split(".")
     if root not in _ROOTS:
         known = ", ".join(f"{name}.…" for name in _ROOTS)
-        part.document.report(
-            "RB035",
-            f"nothing is known as {{{{ {path} }}}}",
-            place,
-            hint=closest(root, _ROOTS) or f"known: {known}",
-        )
+        hint = closest(root, _ROOTS) or f"known: {known}"
+        _report(part, path, f"nothing is known as {{{{ {path} }}}}", place, hint=hint)
     elif not rest:
-        part.document.report("RB035", f"{{{{ {path} }}}} names no single value", place)
+        _report(part, path, f"{{{{ {path} }}}} names no single value", place)
     elif root == "params":
         _check_param(part, path, rest, place)
     elif root == "steps":
@@ -64,13 +69,14 @@ def _check_param(part: Part, path: str, rest: list[str], place: Location) -> Non
         hint = closest(rest[0], declared) or (
             f"declared: {', '.join(declared)}" if declared else f"add params: {{{rest[0]}: …}}"
         )
-        part.document.report("RB035", f"the param of {{{{ {path} }}}} is not declared", place, hint=hint)
+        _report(part, path, f"the param of {{{{ {path} }}}} is not declared", place, hint=hint)
 
 
 def _check_step(part: Part, path: str, rest: list[str], place: Location) -> None:
     if not isinstance(part.owner, Book):
-        part.document.report(
-            "RB035",
+        _report(
+            part,
+            path,
             f"an action knows no steps, so {{{{ {path} }}}} is nothing here",
             place,
             hint="declare a param and let the step that uses the action pass the output",
@@ -81,9 +87,7 @@ def _check_step(part: Part, path: str, rest: list[str], place: Location) -> None
         hint = f"steps before this one: {', '.join(earlier)}" if earlier else "no step comes before this one"
         if rest[0] in earlier:
             hint = f"write {{{{ steps.{rest[0]}.output }}}}"
-        part.document.report(
-            "RB035", f"{{{{ {path} }}}} is not the output of an earlier step", place, hint=hint
-        )
+        _report(part, path, f"{{{{ {path} }}}} is not the output of an earlier step", place, hint=hint)
 
 
 def _earlier(part: Part) -> list[str]:

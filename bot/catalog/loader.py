@@ -52,7 +52,8 @@ def load(root: Path, input_models: Mapping[str, type[BaseModel]]) -> Catalog:
 
 def check(root: Path, input_models: Mapping[str, type[BaseModel]]) -> Checked:
     """Read and lint `root`; a catalog only when there is no problem. Warnings do not stand in its way."""
-    documents = {file: read_document(file, shown_as=str(file)) for file in _files(root)}
+    files = _files(root)
+    documents = {file: read_document(file, shown_as=str(file)) for file in files}
     settings = [document for file, document in documents.items() if _is_named(file, root, _CATALOG)]
     promotions = [document for file, document in documents.items() if _is_named(file, root, _PROMOTIONS)]
     writing = Writing(input_models, root=root)
@@ -84,17 +85,17 @@ def check(root: Path, input_models: Mapping[str, type[BaseModel]]) -> Checked:
         documents=list(documents.values()),
         knows_inventory=inventory is not None,
     )
-    return _judged(catalog, root, list(documents.values()))
+    return _judged(catalog, root, list(documents.values()), files=len(files))
 
 
-def _judged(catalog: Catalog, root: Path, documents: list[Document]) -> Checked:
+def _judged(catalog: Catalog, root: Path, documents: list[Document], *, files: int) -> Checked:
     noted = sorted({problem for document in documents for problem in document.problems})
     problems = tuple(problem for problem in noted if not is_warning(problem.code))
     warnings = tuple(problem for problem in noted if is_warning(problem.code))
     if problems:
-        return Checked(None, problems, warnings, files=len(documents))
+        return Checked(None, problems, warnings, files=files)
     catalog = catalog.model_copy(update={"digest": catalog_digest(catalog), "commit": commit_of(root)})
-    return Checked(catalog, (), warnings, files=len(documents))
+    return Checked(catalog, (), warnings, files=files)
 
 
 def _inventory(root: Path, settings: list[Document], documents: dict[Path, Document]) -> Catalog | None:

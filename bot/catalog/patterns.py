@@ -13,6 +13,7 @@ import re2
 from bot.errors import BadInput
 
 _LENGTH_LIMIT = 1000
+_LINES = "(?m)"
 _MEMORY_LIMIT_BYTES = 4 * 1024 * 1024
 
 
@@ -41,7 +42,7 @@ def compile_pattern(text: str) -> Pattern:
     options.log_errors = False
     options.max_mem = _MEMORY_LIMIT_BYTES
     try:
-        return Pattern(text, re2.compile(f"(?m){_valid(text)}", options))
+        return Pattern(text, re2.compile(_LINES + _valid(text), options))
     except re2.error as error:
         raise _refusal(text, error) from error
 
@@ -59,7 +60,7 @@ def _refusal(text: str, error: Exception) -> BadInput:
             f"the pattern {text!r} refers back to a group, which patterns searched in linear time cannot do",
             hint="write the repeated text out, or use two patterns",
         )
-    return BadInput(f"the pattern {text!r} cannot be read: {reason}")
+    return BadInput(f"the pattern {text!r} cannot be read: {reason.replace(_LINES, '')}")
 
 
 def _valid(text: str) -> str:

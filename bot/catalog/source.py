@@ -36,6 +36,8 @@ class Document:
     values: dict[Location, Mark] = field(default_factory=dict)
     keys: dict[Location, Mark] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    text: str = ""
+    """What the file says, for finding a place inside a long value."""
 
     def mark(self, location: Sequence[str | int], *, of_key: bool = False) -> Mark:
         """The place of a value (or of its key); of the closest thing around it when it is not there."""
@@ -47,6 +49,31 @@ class Document:
         if of_key and known in self.keys:
             return self.keys[known]
         return self.values.get(known, (1, 1))
+
+    def mark_of(self, location: Sequence[str | int], words: str) -> Mark:
+        """The place of `words` inside a value's own text; the value's place when they are not found there."""
+        start = self.mark(location)
+        lines = Lines(self.text)
+        found = self.text.find(words, lines.offset(start))
+        if found < 0:
+            return start
+        mark = lines.mark(found)
+        nearest = min((other for other in self.values.values() if other > start), default=None)
+        return mark if nearest is None or mark < nearest else start
+
+    def mark_in(self, location: Sequence[str | int], line: int, column: int) -> Mark:
+        """The place of a line and column (from 1) of a value that is text."""
+        value: Any = self.data
+        for part in location:
+            value = value[part]
+        written = str(value).split("\n")[line - 1 : line]
+        words = written[0].strip() if written else ""
+        start = self.mark(location)
+        found = self.mark_of(location, words) if words else start
+        if found == start and line > 1:
+            return start
+        indent = len(written[0]) - len(written[0].lstrip()) if written else 0
+        return found[0], found[1] + max(0, column - 1 - indent)
 
     def report(
         self,
@@ -120,6 +147,11 @@ class Lines:
         line = bisect_right(self._starts, offset)
         return line, offset - self._starts[line - 1] + 1
 
+    def offset(self, mark: Mark) -> int:
+        """The other way round."""
+        line, column = mark
+        return self._starts[min(line, len(self._starts)) - 1] + column - 1
+
 
 def read_document(file: Path, *, shown_as: str) -> Document:
     """Read and parse one file. Never raises for what is in it: the problems are in the document."""
@@ -140,7 +172,7 @@ def parse_document(document: Document, content: bytes) -> None:
     from bot.catalog import json_text, yaml_text  # noqa: PLC0415
 
     try:
-        text = _decoded(content)
+        text = document.text = _decoded(content)
         reader = json_text.read if document.path.endswith(".json") else yaml_text.read
         reader(text, document)
     except NotReadable as stop:
