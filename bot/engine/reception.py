@@ -47,6 +47,7 @@ class Reception:
     us: Self
     reader: Reader | None = None
     _arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    _asking: set[asyncio.Task[None]] = field(default_factory=set)
 
     def wake(self) -> None:
         """Say that something was accepted."""
@@ -71,9 +72,30 @@ class Reception:
             return
         opened = await self.take(signal, inbox_id=item.inbox_id)
         if opened is not None and self.reader is not None:
-            more = await read_more(opened, reader=self.reader, read_at=self.clock.now())
+            self._ask(opened, self.reader)
+
+    def _ask(self, incident: Incident, reader: Reader) -> None:
+        """Read more behind the back of the next signal: a slow source must not hold up the others."""
+
+        async def ask() -> None:
+            more = await read_more(incident, reader=reader, read_at=self.clock.now())
             if isinstance(more, Signal):
                 await self.take(more)
+
+        task = asyncio.create_task(ask(), name=f"read-more-{incident.incident_id}")
+        self._asking.add(task)
+        task.add_done_callback(self._asked)
+
+    def _asked(self, task: asyncio.Task[None]) -> None:
+        self._asking.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.warning("read-more-ended", name=task.get_name(), error=repr(task.exception()))
+
+    async def stop(self) -> None:
+        """End what is still being asked; it is asked again at the next start."""
+        for task in self._asking:
+            task.cancel()
+        await asyncio.gather(*self._asking, return_exceptions=True)
 
     async def take(self, signal: Signal, *, inbox_id: str = "") -> Incident | None:
         """Let a signal do what it does; the incident where it opened one."""

@@ -1,0 +1,311 @@
+"""The composition root: every object is built here from `Settings`, started in order, and stopped in reverse.
+
+    journal (holds the file) → catalog → clients → engine → Slack's door and the API on one server → worker → delivery
+
+The server listens before the worker starts: a signal that arrives in between is persisted and waits. Stopping goes the
+other way: nobody is let in any more, running steps are left to be found unknown, words under way arrive, and the
+journal closes last.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+
+import structlog
+from aiohttp import web
+
+from bot.actions.base import Action
+from bot.actions.registry import build, input_models
+from bot.actions.tools import Tools
+from bot.api.auth import TokenCheck
+from bot.api.routes import Doors, create_app
+from bot.catalog.in_force import CatalogInForce
+from bot.catalog.schema import Catalog
+from bot.clients.http import HttpClient
+from bot.clients.pagerduty import PagerDutyReader
+from bot.clients.ssh import SshPool
+from bot.engine.admission import Admission
+from bot.engine.attending import Attendant
+from bot.engine.clock import SystemClock
+from bot.engine.driver import Driver
+from bot.engine.execution import Execution
+from bot.engine.ledger import Ledger
+from bot.engine.making import Maker
+from bot.engine.operations import Operations
+from bot.engine.reception import Reception
+from bot.engine.starting import Starting
+from bot.engine.suggesting import Suggester
+from bot.engine.worker import Worker
+from bot.intake import incident as incidents
+from bot.intake.inbox import Self
+from bot.intake.incident import Incident
+from bot.journal.codec import Codec
+from bot.journal.sqlite import SqliteJournal
+from bot.runs import events as run_events
+from bot.runs.state import Run
+from bot.settings import Settings
+from bot.slack.delivery import Courier
+from bot.slack.directory import SlackDirectory
+from bot.slack.door import Access, SlackDoor, check_bot_token
+from bot.slack.gateway import Gateway
+from bot.slack.message import Message
+from bot.slack.posting import StepPosts
+from bot.slack.speaking import IncidentPosts
+from bot.slack.thread import messages
+from bot.telemetry import Redactor, configure_logging
+
+log = structlog.get_logger()
+
+CATALOG_LOOK_EVERY_S = 3.0
+
+
+@dataclass
+class App:
+    """The whole bot in one process. `build`, `start`, `stop`; or `serve` until a signal ends it."""
+
+    settings: Settings
+    catalog: CatalogInForce
+    journal: SqliteJournal
+    gateway: Gateway
+    operations: Operations
+    worker: Worker
+    courier: Courier
+    door: SlackDoor
+    server: web.Application
+    ssh: SshPool
+    reader: PagerDutyReader | None
+    port: int = 0
+    """Where the server listens, once started (settings may ask for any free port with 0)."""
+    _runner: web.AppRunner | None = None
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    @classmethod
+    async def build(cls, settings: Settings) -> App:
+        """Everything wired, nothing started. Raises `SettingsError`, `CatalogError` or `JournalUnavailable`."""
+        redactor = Redactor(settings.secret_values())
+        configure_logging(redactor, level=settings.log_level, as_json=settings.log_format == "json")
+        catalog = await asyncio.to_thread(CatalogInForce, settings.catalog_path, input_models())
+        settings.journal_path.parent.mkdir(parents=True, exist_ok=True)
+        journal = await SqliteJournal.open(
+            settings.journal_path,
+            serve=True,
+            codec=Codec([run_events.EVENTS, incidents.EVENTS]),
+            holder="runbook-bot",
+            audit_key=settings.audit_key_bytes,
+        )
+        return await _wire(cls, settings, catalog, journal, redactor)
+
+    async def start(self) -> None:
+        """Listen, take up what the journal says is open, then speak."""
+        await check_bot_token(self.gateway)
+        self._runner = web.AppRunner(self.server, access_log=None, shutdown_timeout=2.0, auto_decompress=False)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self.settings.http_host, self.settings.http_port)
+        await site.start()
+        self.port = self._runner.addresses[0][1]
+        await self.worker.start()
+        self._tasks = [
+            asyncio.create_task(self.courier.run(), name="slack-delivery"),
+            asyncio.create_task(self._watch_catalog(), name="catalog-watch"),
+        ]
+        await self.door.start()
+        log.info("serving", host=self.settings.http_host, port=self.port, slack=self.settings.slack_mode)
+
+    async def stop(self) -> None:
+        """Let nobody in, let go of what runs, let words under way arrive, close the journal. Safe to call twice."""
+        await self.door.stop()
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+        await self.worker.stop()
+        await self.courier.stop()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.ssh.aclose()
+        if self.reader is not None:
+            await self.reader.close()
+        await self.gateway.close()
+        await self.journal.close()
+
+    async def serve(self) -> None:
+        """Run until SIGTERM or SIGINT."""
+        ended = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(name, ended.set)
+        try:
+            await self.start()
+            await ended.wait()
+        finally:
+            await self.stop()
+
+    async def _watch_catalog(self) -> None:
+        while True:
+            await asyncio.sleep(CATALOG_LOOK_EVERY_S)
+            await asyncio.to_thread(self.catalog.read)
+
+
+async def _wire(
+    make: type[App],
+    settings: Settings,
+    in_force: CatalogInForce,
+    journal: SqliteJournal,
+    redactor: Redactor,
+) -> App:
+    clock = SystemClock()
+    ledger = Ledger(journal)
+    gateway = Gateway.open(
+        settings.slack_bot_token.get_secret_value(), base_url=settings.slack_api_url, clock=clock
+    )
+    directory = SlackDirectory(gateway, clock=clock)
+    ssh = SshPool(config=settings.ssh_config, known_hosts=settings.ssh_known_hosts)
+    reader = _reader(settings)
+    us = Self()
+
+    def catalog() -> Catalog:
+        return in_force.current
+
+    tools = Tools(
+        catalog=catalog,
+        ssh=lambda: ssh,
+        http=cache(HttpClient),
+        post=IncidentPosts(StepPosts(gateway, clock=clock), ledger),
+        secret=settings.secret,
+    )
+
+    @cache
+    def action(name: str) -> Action:
+        return build(name, tools)
+
+    maker = Maker(catalog=catalog, action=action)
+    execution = Execution(action=action, redactor=redactor, ledger=ledger)
+    admission = Admission(journal=journal, catalog=catalog)
+    suggester = Suggester(maker=maker, directory=directory, catalog=catalog, clock=clock)
+    starting = Starting(ledger=ledger, suggester=suggester, directory=directory, catalog=catalog, clock=clock)
+    operations = Operations(
+        ledger=ledger,
+        maker=maker,
+        starting=starting,
+        execution=execution,
+        directory=directory,
+        catalog=catalog,
+        clock=clock,
+    )
+    reception = Reception(ledger=ledger, catalog=catalog, clock=clock, us=us, reader=reader)
+    worker = Worker(
+        ledger=ledger,
+        driver=Driver(
+            ledger=ledger,
+            maker=maker,
+            admission=admission,
+            execution=execution,
+            directory=directory,
+            catalog=catalog,
+            action=action,
+            clock=clock,
+        ),
+        attendant=Attendant(
+            ledger=ledger, suggester=suggester, admission=admission, catalog=catalog, clock=clock
+        ),
+        admission=admission,
+        reception=reception,
+        clock=clock,
+    )
+
+    def compose(incident: Incident, runs: Sequence[Run]) -> Sequence[Message]:
+        files = catalog()
+        service = files.services.get(incident.facts.service)
+        return messages(
+            incident,
+            runs,
+            execution.tails.by_run,
+            [(one.name, one.description) for one in operations.runbooks()],
+            links=service.links if service else {},
+        )
+
+    courier = Courier(
+        journal=journal,
+        ledger=ledger,
+        tails=execution.tails,
+        gateway=gateway,
+        clock=clock,
+        compose=compose,
+    )
+    door = SlackDoor(
+        Access(
+            mode=settings.slack_mode,
+            base_url=settings.slack_api_url,
+            app_token=settings.slack_app_token.get_secret_value(),
+            signing_secret=settings.slack_signing_secret.get_secret_value(),
+        ),
+        gateway=gateway,
+        directory=directory,
+        operations=operations,
+        journal=journal,
+        clock=clock,
+        wake=reception.wake,
+    )
+    return make(
+        settings=settings,
+        catalog=in_force,
+        journal=journal,
+        gateway=gateway,
+        operations=operations,
+        worker=worker,
+        courier=courier,
+        door=door,
+        server=_server(settings, journal, door, reception, in_force),
+        ssh=ssh,
+        reader=reader,
+    )
+
+
+def _reader(settings: Settings) -> PagerDutyReader | None:
+    token = settings.pagerduty_api_token.get_secret_value()
+    return PagerDutyReader(token, base_url=settings.pagerduty_api_url) if token else None
+
+
+def _server(
+    settings: Settings,
+    journal: SqliteJournal,
+    door: SlackDoor,
+    reception: Reception,
+    in_force: CatalogInForce,
+) -> web.Application:
+    """One HTTP server: webhooks, API and health, with Slack's routes beside them in HTTP mode."""
+
+    async def readiness() -> Mapping[str, str]:
+        missing = {}
+        if not door.is_healthy:
+            missing["slack"] = "no frame came from Slack for a minute"
+        if in_force.problems:
+            missing["catalog"] = (
+                f"the files have {len(in_force.problems)} problems; an older catalog is in force"
+            )
+        return missing
+
+    secret = settings.jwt_secret.get_secret_value()
+    server = create_app(
+        Doors(
+            inbox=journal,
+            wake=reception.wake,
+            webhook_secrets=[one.get_secret_value() for one in settings.pagerduty_webhook_secrets],
+            tokens=TokenCheck(
+                secret=secret.encode(), issuer=settings.jwt_issuer, audience=settings.jwt_audience
+            )
+            if secret
+            else None,
+            us=reception.us,
+            readiness=readiness,
+        )
+    )
+    slack = door.web_app()
+    if slack is not None:
+        for route in slack.router.routes():
+            server.router.add_route(route.method, route.resource.canonical, route.handler)  # type: ignore[union-attr]  # plain routes have one
+    return server

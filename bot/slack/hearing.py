@@ -1,0 +1,148 @@
+"""Hears Slack's events: what other apps post is stored before it is acknowledged, what Slack sends twice counts once.
+
+Bolt acknowledges an event when the global middleware has passed, and then runs the listener with nobody watching: an
+exception there loses the event for good. So storing happens in the middleware, and a journal that cannot be written
+means no acknowledgement, and Slack sends again (at once, after a minute, after five). A retry number is no reason to
+drop anything: the first try may be the one that was lost.
+
+Only what other apps post in channels is stored (an alert, or an app's edit of its own alert). What people say to each
+other is none of our business and is acknowledged unread. Our own posts come back as events too: Bolt drops the plain
+ones, but an edit of ours arrives as `message_changed` with our bot inside, so that is looked at here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from slack_bolt.async_app import AsyncApp
+from slack_bolt.response import BoltResponse
+
+from bot.engine.clock import Clock
+from bot.intake import inbox
+from bot.journal.base import InboxItem, Journal
+from bot.slack.answering import Answers
+from bot.slack.commands import HELP
+from bot.slack.directory import SlackDirectory
+from bot.slack.errands import Errands
+from bot.slack.gateway import Gateway
+from bot.slack.interactions import Where
+
+INBOX_KIND = inbox.SLACK_MESSAGE
+"""How the engine's intake knows these; the body is the whole `event_callback`."""
+
+REMEMBERED = timedelta(minutes=15)
+"""Slack's last retry comes about six minutes after the first try."""
+
+ALERT_SUBTYPES = frozenset({"", "bot_message", "message_changed"})
+GROUP_EVENTS = ("subteam_updated", "subteam_members_changed", "subteam_created")
+SILENT_EVENTS = ("message", "member_joined_channel", "app_home_opened")
+"""Acknowledged and nothing else: stored before, or of no consequence here."""
+
+
+class Hearing:
+    """Registers the middleware and the event listeners."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        gateway: Gateway,
+        directory: SlackDirectory,
+        answers: Answers,
+        errands: Errands,
+        clock: Clock,
+        wake: Callable[[], None],
+    ) -> None:
+        self._journal = journal
+        self._gateway = gateway
+        self._directory = directory
+        self._answers = answers
+        self._errands = errands
+        self._clock = clock
+        self._wake = wake
+        self._seen: OrderedDict[str, datetime] = OrderedDict()
+
+    def register(self, app: AsyncApp) -> None:
+        """Hook into Bolt: the middleware first, then what each event does."""
+        accept, mention, group, errands = self._accept, self._mentioned, self._group_changed, self._errands
+
+        async def store_first(
+            # Bolt hands arguments over by their names, so `next` cannot be called better.
+            body: dict[str, Any],
+            next: Callable[[], Awaitable[None]],
+        ) -> BoltResponse | None:
+            if body.get("type") == "event_callback" and not await accept(body):
+                return BoltResponse(status=200, body="")
+            await next()
+            return None
+
+        async def on_mention(event: dict[str, Any]) -> None:
+            errands.start(mention(event), name="mention")
+
+        async def on_group(event: dict[str, Any]) -> None:
+            group(event)
+
+        async def nothing_to_do() -> None:
+            return None
+
+        app.middleware(store_first)
+        app.event("app_mention")(on_mention)
+        for kind in GROUP_EVENTS:
+            app.event(kind)(on_group)
+        for kind in SILENT_EVENTS:
+            app.event(kind)(nothing_to_do)
+
+    async def _accept(self, body: Mapping[str, Any]) -> bool:
+        """Whether this event is new; stored where it is somebody's alert."""
+        event_id = str(body.get("event_id", ""))
+        event = body.get("event") or {}
+        if event.get("type") != "message":
+            return self._is_new(event_id)
+        if not event_id or not await self._is_foreign(event):
+            return False
+        item = InboxItem(
+            inbox_id=f"slack:{event_id}",
+            kind=INBOX_KIND,
+            body=json.dumps(body),
+            received_at=self._clock.now(),
+        )
+        is_new = await self._journal.accept(item)
+        if is_new:
+            self._wake()
+        return is_new
+
+    async def _is_foreign(self, event: Mapping[str, Any]) -> bool:
+        """Posted or edited by another app."""
+        if str(event.get("subtype") or "") not in ALERT_SUBTYPES:
+            return False
+        message = event.get("message") if event.get("subtype") == "message_changed" else event
+        if not isinstance(message, Mapping) or not message.get("bot_id"):
+            return False
+        me = await self._gateway.identity()
+        return message.get("bot_id") != me.bot_id and message.get("user") != me.user_id
+
+    def _is_new(self, event_id: str) -> bool:
+        now = self._clock.now()
+        while self._seen and next(iter(self._seen.values())) < now - REMEMBERED:
+            self._seen.popitem(last=False)
+        if not event_id or event_id in self._seen:
+            return not event_id
+        self._seen[event_id] = now
+        return True
+
+    def _group_changed(self, event: Mapping[str, Any]) -> None:
+        group = event.get("subteam_id") or (event.get("subteam") or {}).get("id")
+        if group:
+            self._directory.forget_group(str(group))
+
+    async def _mentioned(self, event: Mapping[str, Any]) -> None:
+        where = Where(
+            user={"id": str(event.get("user", ""))},
+            channel=str(event.get("channel", "")),
+            thread_ts=str(event.get("thread_ts") or ""),
+        )
+        await self._answers.tell(where, HELP)
