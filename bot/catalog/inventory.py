@@ -163,7 +163,7 @@ def read_inventory(document: Document) -> Catalog | None:
         host_groups={name: tuple(hosts) for name, hosts in spec.host_groups.items()},
         clusters={name: Cluster(name=name, **item.model_dump()) for name, item in spec.clusters.items()},
         urls={name.lower(): _url(name, item) for name, item in spec.urls.items()},
-        services={name: _service(name, item) for name, item in spec.services.items()},
+        services={name: _service(name, item, spec) for name, item in spec.services.items()},
         groups={
             name: ApproverGroup(name=name, members=tuple(item.members), direct_message=item.direct_message)
             for name, item in spec.groups.items()
@@ -191,7 +191,10 @@ def _url(name: str, spec: UrlSpec) -> UrlHost:
     )
 
 
-def _service(name: str, spec: ServiceSpec) -> Service:
+def _service(name: str, spec: ServiceSpec, file: CatalogFile) -> Service:
+    """A service; where it names no environment it is in that of its host."""
+    host = file.hosts.get(spec.host)
+    environment = spec.environment or (host.environment if host else None)
     pagerduty = [spec.pagerduty_id] if spec.pagerduty_id else []
     aliases = dict.fromkeys([*spec.aliases, *pagerduty, *spec.pagerduty_ids])
     links: Mapping[str, str] = spec.links
@@ -201,7 +204,7 @@ def _service(name: str, spec: ServiceSpec) -> Service:
         aliases=tuple(aliases),
         channel=spec.channel,
         host=spec.host,
-        environment=EnvironmentName(spec.environment) if spec.environment else None,
+        environment=EnvironmentName(environment) if environment else None,
         approvers=tuple(spec.approvers),
         starters=tuple(spec.starters),
         links=links,
