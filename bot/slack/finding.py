@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
 from bot.slack.gateway import Gateway, Posted
 from bot.slack.message import METADATA_EVENT_TYPE
@@ -31,32 +31,26 @@ def _mark(incident_id: str, key: str) -> str:
 async def find_message(
     gateway: Gateway, *, channel: str, thread_ts: str, incident_id: str, key: str, since: datetime | None
 ) -> Posted | None:
-    """The message with this key, looked for from a little before `since` on."""
-    async for message in _ours(gateway, channel, thread_ts, since):
-        metadata = cast(Mapping[str, Any], message.get("metadata") or {})
-        payload = metadata.get("event_payload") or {}
-        if metadata.get("event_type") != METADATA_EVENT_TYPE:
+    """The message or shared file with this key, looked for from a little before `since` on."""
+    me = await gateway.identity()
+    mark = _mark(incident_id, key)
+    oldest = since - CLOCK_SKEW if since is not None else None
+    async for message in gateway.messages(channel, thread_ts=thread_ts, since=oldest):
+        # Anybody may write metadata and titles; only what we posted ourselves counts.
+        if message.get("bot_id") != me.bot_id and message.get("user") != me.user_id:
             continue
-        if payload.get("key") == key and payload.get("incident") == incident_id:
+        if _carries(message, incident_id=incident_id, key=key) or _shares(message, mark):
             return Posted(channel=channel, ts=str(message.get("ts", "")))
     return None
 
 
-async def find_file(
-    gateway: Gateway, *, channel: str, thread_ts: str, incident_id: str, key: str, since: datetime | None
-) -> Posted | None:
-    """The message that shares the file of this key."""
-    mark = _mark(incident_id, key)
-    async for message in _ours(gateway, channel, thread_ts, since):
-        for file in cast(list[Mapping[str, Any]], message.get("files") or []):
-            if str(file.get("title", "")).endswith(mark):
-                return Posted(channel=channel, ts=str(message.get("ts", "")))
-    return None
+def _carries(message: Mapping[str, Any], *, incident_id: str, key: str) -> bool:
+    metadata = message.get("metadata") or {}
+    if metadata.get("event_type") != METADATA_EVENT_TYPE:
+        return False
+    payload = metadata.get("event_payload") or {}
+    return payload.get("key") == key and payload.get("incident") == incident_id
 
 
-async def _ours(gateway: Gateway, channel: str, thread_ts: str, since: datetime | None) -> Any:
-    me = await gateway.identity()
-    oldest = since - CLOCK_SKEW if since is not None else None
-    async for message in gateway.messages(channel, thread_ts=thread_ts, since=oldest):
-        if message.get("bot_id") == me.bot_id or message.get("user") == me.user_id:
-            yield message
+def _shares(message: Mapping[str, Any], mark: str) -> bool:
+    return any(str(file.get("title", "")).endswith(mark) for file in message.get("files") or ())

@@ -6,11 +6,13 @@ incidents, and nothing here repeats an effect.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -71,11 +73,19 @@ class Gateway:
         self._channel_ids: dict[str, str] = {}
 
     @classmethod
-    def open(cls, token: str, *, base_url: str, clock: Clock) -> Gateway:
-        """One session for all calls, so that connections are kept."""
+    def open(
+        cls,
+        token: str,
+        *,
+        base_url: str,
+        clock: Clock,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> Gateway:
+        """One session for all calls, so that connections are kept; `sleep` stands between repeated reads."""
         timeout = aiohttp.ClientTimeout(total=CALL_TIMEOUT_S, sock_connect=CONNECT_TIMEOUT_S)
         session = aiohttp.ClientSession(timeout=timeout)
-        return cls(Calls(web_client(token, base_url=base_url, session=session), clock=clock), session)
+        client = web_client(token, base_url=base_url, session=session)
+        return cls(Calls(client, clock=clock, sleep=sleep), session)
 
     @property
     def client(self) -> AsyncWebClient:
@@ -225,7 +235,7 @@ class Gateway:
 
     async def messages(
         self, channel: str, *, thread_ts: str = "", since: datetime | None = None, most: int = 2000
-    ) -> AsyncIterator[Mapping[str, object]]:
+    ) -> AsyncIterator[Mapping[str, Any]]:
         """The messages of a thread, or of a channel, with their metadata."""
         given: Json = {"channel": channel, "include_all_metadata": True}
         if since is not None:

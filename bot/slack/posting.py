@@ -6,6 +6,9 @@ reconciled: it is looked for, posted once, and what is not known is said as unkn
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+from bot.engine.clock import Clock
 from bot.errors import ActionUnknown
 from bot.slack.calls import SlackTrouble
 from bot.slack.finding import find_message
@@ -15,14 +18,18 @@ from bot.slack.message import metadata_of
 STEP = "step"
 """Stands in the metadata where a thread's message names its incident."""
 
+LOOK_BACK = timedelta(days=1)
+"""How long ago a step may have spoken and still be asked to speak again: no approval stays open longer."""
+
 KEPT = 1000
 
 
 class StepPosts:
     """`actions.tools.Post` over Slack."""
 
-    def __init__(self, gateway: Gateway) -> None:
+    def __init__(self, gateway: Gateway, *, clock: Clock) -> None:
         self._gateway = gateway
+        self._clock = clock
         self._known: dict[str, str] = {}
 
     async def __call__(self, channel: str, thread_ts: str, text: str, key: str) -> str:
@@ -43,8 +50,9 @@ class StepPosts:
         return where
 
     async def _find(self, channel: str, thread_ts: str, key: str) -> Posted | None:
+        since = self._clock.now() - LOOK_BACK
         return await find_message(
-            self._gateway, channel=channel, thread_ts=thread_ts, incident_id=STEP, key=key, since=None
+            self._gateway, channel=channel, thread_ts=thread_ts, incident_id=STEP, key=key, since=since
         )
 
     async def _post(self, channel: str, thread_ts: str, text: str, key: str) -> Posted:

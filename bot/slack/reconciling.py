@@ -23,7 +23,7 @@ from bot.runs.plan import Artifact, JsonObject
 from bot.runs.state import Run
 from bot.runs.state import stream_of as run_stream
 from bot.slack.calls import SlackTrouble
-from bot.slack.finding import file_title, find_file, find_message
+from bot.slack.finding import file_title, find_message
 from bot.slack.gateway import FALLBACK_TEXT_LIMIT, Gateway, Posted
 from bot.slack.message import METADATA_EVENT_TYPE, Message
 
@@ -125,7 +125,7 @@ class Reconciler:
             return await self._edit(message, record)
         if record is not None and _is_given_up(record):
             return None
-        lane = message.place if message.place.startswith("user:") else "thread"
+        lane = _lane(message)
         held_until = self._held.get(lane)
         if held_until is not None and held_until > self._clock.now():
             return held_until
@@ -146,6 +146,8 @@ class Reconciler:
         if record is not None and record.state == "sending":
             found = await self._found(message, record)
             if isinstance(found, datetime):
+                # What comes after a file may point at it ("shown in full in the file above"), so it waits too.
+                self._held[_lane(message)] = found
                 return found
             if found is not None:
                 await self._sent(message, found, incident)
@@ -186,9 +188,9 @@ class Reconciler:
         )
 
     async def _send(self, message: Message, target: Anchor, runs: Sequence[Run]) -> Posted:
-        if message.is_file:
-            return await self._upload(message, target)
         metadata = await self._metadata(message, runs)
+        if message.is_file:
+            return await self._upload(message, target, metadata)
         try:
             return await self._gateway.post(
                 target.channel,
@@ -208,14 +210,23 @@ class Reconciler:
             metadata=metadata,
         )
 
-    async def _upload(self, message: Message, target: Anchor) -> Posted:
+    async def _upload(self, message: Message, target: Anchor, metadata: JsonObject) -> Posted:
         files: list[Artifact] = list(message.files)
         for ref in message.artifacts:
             artifact = await self._journal.artifact(ref.digest)
             if artifact is not None:
                 files.append(artifact)
         titled = [(file_title(one.name, incident_id=self.incident_id, key=message.key), one) for one in files]
-        await self._gateway.upload(target.channel, files=titled, text=message.text, thread_ts=target.ts)
+        try:
+            await self._gateway.upload(target.channel, files=titled, text=message.text, thread_ts=target.ts)
+        except SlackTrouble as trouble:
+            if trouble.maybe_done or not trouble.error or trouble.retry_after_s is not None:
+                raise
+            log.error("file-refused", key=message.key, incident=self.incident_id, reason=str(trouble))
+            words = f"{message.text}\n(Slack did not take the file: {trouble.error}.)"
+            return await self._gateway.post(
+                target.channel, text=words, thread_ts=target.ts, metadata=metadata
+            )
         return Posted(channel=target.channel, ts="")
 
     async def _metadata(self, message: Message, runs: Sequence[Run]) -> JsonObject:
@@ -231,8 +242,7 @@ class Reconciler:
         """What became of a post nobody heard back from: its place, when to look again, or None: not there."""
         if record.place.startswith("user:"):
             return Posted(channel=record.channel, ts="")
-        find = find_file if message.is_file else find_message
-        found = await find(
+        found = await find_message(
             self._gateway,
             channel=record.channel,
             thread_ts=record.ts,
@@ -374,6 +384,10 @@ class Reconciler:
     async def _record(self, record: Delivery) -> None:
         await self._journal.record_delivery(record)
         self._known[record.key] = record
+
+
+def _lane(message: Message) -> str:
+    return message.place if message.place.startswith("user:") else "thread"
 
 
 CONTENT_WORDS = ("block", "msg_", "metadata", "invalid_arg", "attachment", "no_text")

@@ -368,6 +368,7 @@ async def test_a_file_not_there_yet_is_waited_for_before_it_is_shared_again(desk
     desk.clock.pass_(3)
     assert await here.reconcile() is not None
     assert len(desk.slack.calls.of("files.completeUploadExternal")) == 1
+    assert "after." not in desk.texts()
     desk.clock.pass_(20)
     await here.reconcile()
     await desk.until(lambda: any(one.get("files") for one in desk.slack.messages(CHANNEL)))
@@ -386,6 +387,15 @@ async def test_a_file_that_failed_before_it_was_shared_is_simply_sent_again(desk
     desk.clock.pass_(2)
     await here.reconcile()
     await desk.until(lambda: any(one.get("files") for one in desk.slack.messages(CHANNEL)))
+
+
+async def test_a_file_slack_never_takes_is_told_in_words(desk: Desk) -> None:
+    await desk.open()
+    desk.script = [root(), says("file:1", "the whole output.", files=(_file(),)), says("b", "after.")]
+    desk.slack.faults.error("files.getUploadURLExternal", "missing_scope")
+    assert await desk.reconciler().reconcile() is None
+    assert "(Slack did not take the file: missing_scope.)" in desk.texts()[1]
+    assert desk.texts()[2] == "after."
 
 
 async def test_a_message_somebody_deleted_stays_deleted(desk: Desk) -> None:

@@ -1,0 +1,217 @@
+"""What each button, menu, command and shortcut does: ack, parse, resolve the actor, one call to the engine.
+
+Nothing is decided here. A click carries ids and a digest; the engine reads everything again and authorises it again.
+Whoever is refused is told why, alone, where they clicked; what was decided shows in the thread for everybody.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from slack_bolt.async_app import AsyncApp
+from slack_bolt.context.ack.async_ack import AsyncAck
+
+from bot.engine.operations import Operations
+from bot.engine.starting import Start
+from bot.errors import BadInput, NotFound
+from bot.runs.policy import Caller
+from bot.slack import commands, ids
+from bot.slack.answering import Answers
+from bot.slack.commands import Command
+from bot.slack.directory import SlackDirectory
+from bot.slack.errands import Errands
+from bot.slack.interactions import Click, Payload, Where, click_of, thread_of, where_of, where_of_command
+from bot.slack.modals import Modals
+
+COMMAND = "/runbook"
+
+Act = Callable[[Click, Caller], Awaitable[None]]
+
+
+class Listeners:
+    """Registers everything people can use, and performs it."""
+
+    def __init__(
+        self,
+        *,
+        operations: Operations,
+        directory: SlackDirectory,
+        answers: Answers,
+        modals: Modals,
+        errands: Errands,
+    ) -> None:
+        self._operations = operations
+        self._directory = directory
+        self._answers = answers
+        self._modals = modals
+        self._errands = errands
+
+    def register(self, app: AsyncApp) -> None:
+        """Hook into Bolt. What no listener knows is an old or foreign button, and says so."""
+        for action_id, act in self._decisions().items():
+            app.action(action_id)(self._on_click(act))
+        app.action(ids.REJECT)(self._on_form(self._modals.open_reject))
+        app.action(ids.EDIT)(self._on_form(self._modals.open_edit))
+        app.action(ids.CHOOSE)(self._on_form(self._chosen))
+        app.view(ids.REJECT_FORM)(_on_view(self._modals.rejected))
+        app.view(ids.EDIT_FORM)(_on_view(self._modals.edited))
+        app.view(ids.START_FORM)(_on_view(self._modals.started))
+        app.command(COMMAND)(self._on_command())
+        app.shortcut(ids.START_SHORTCUT)(self._on_shortcut())
+        app.action(re.compile(""))(self._on_click(_too_old))
+        app.view(re.compile(""))(_on_view(_close))
+
+    # ------------------------------------------------------------ what clicks do
+
+    def _decisions(self) -> dict[str, Act]:
+        acts: dict[str, Act] = {
+            ids.APPROVE: self._approve,
+            ids.SKIP: self._skip,
+            ids.CANCEL: self._cancel,
+            ids.UNDO: self._undo,
+        }
+        acts |= dict.fromkeys(ids.SETTLE, self._settle)
+        acts |= dict.fromkeys(ids.SETTLE_UNDO, self._settle_undo)
+        return acts
+
+    async def _approve(self, click: Click, caller: Caller) -> None:
+        await self._operations.approve(ids.parse_click(click.value), caller)
+
+    async def _skip(self, click: Click, caller: Caller) -> None:
+        await self._operations.skip(ids.parse_click(click.value), caller)
+
+    async def _settle(self, click: Click, caller: Caller) -> None:
+        choice = ids.SETTLE[click.action_id]
+        await self._operations.settle(ids.parse_click(click.value), caller, choice=choice)
+
+    async def _cancel(self, click: Click, caller: Caller) -> None:
+        await self._operations.cancel(ids.parse_run(click.value).run_id, caller)
+
+    async def _undo(self, click: Click, caller: Caller) -> None:
+        await self._operations.undo(ids.parse_run(click.value).run_id, caller)
+
+    async def _settle_undo(self, click: Click, caller: Caller) -> None:
+        ref = ids.parse_run(click.value)
+        if ref.step is None:
+            raise BadInput("this button names no step", hint="use the newest message")
+        choice = ids.SETTLE_UNDO[click.action_id]
+        await self._operations.settle_undo(ref.run_id, ref.step, caller, choice=choice)
+
+    async def _chosen(self, click: Click) -> None:
+        """A runbook was chosen: in the start form it shows its parameters, in a thread it is suggested."""
+        if click.view is not None:
+            await self._modals.choose_in_form(click)
+            return
+        caller = await self._directory.caller_of(click.where.user)
+        await self._operations.choose(ids.parse_menu(click.block_id), click.value, caller)
+
+    # ------------------------------------------------------------ hooks
+
+    def _on_click(self, act: Act) -> Callable[..., Awaitable[None]]:
+        async def perform(click: Click) -> None:
+            await act(click, await self._directory.caller_of(click.where.user))
+
+        return self._on_form(perform)
+
+    def _on_form(self, act: Callable[[Click], Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+        async def listen(ack: AsyncAck, body: dict[str, Any]) -> None:
+            await ack()
+
+            async def perform() -> None:
+                await act(click_of(body))
+
+            self._start(where_of(body), perform(), name="click")
+
+        return listen
+
+    def _on_command(self) -> Callable[..., Awaitable[None]]:
+        async def listen(ack: AsyncAck, body: dict[str, Any]) -> None:
+            await ack()
+            where = where_of_command(body)
+            self._start(where, self._command(where, str(body.get("text") or "")), name="command")
+
+        return listen
+
+    def _on_shortcut(self) -> Callable[..., Awaitable[None]]:
+        async def listen(ack: AsyncAck, body: dict[str, Any]) -> None:
+            await ack()
+            where = where_of(body)
+            self._start(where, self._modals.open_start(where, thread_ts=thread_of(body)), name="shortcut")
+
+        return listen
+
+    def _start(self, where: Where, work: Coroutine[Any, Any, None], *, name: str) -> None:
+        self._errands.start(self._told(where, work), name=name)
+
+    async def _told(self, where: Where, work: Awaitable[None]) -> None:
+        try:
+            await work
+        except Exception as error:  # noqa: BLE001 - the door: every refusal and every surprise is told to its person
+            await self._answers.refuse(where, error)
+
+    # ------------------------------------------------------------ /runbook
+
+    async def _command(self, where: Where, typed: str) -> None:
+        command = commands.parse(typed)
+        match command.verb:
+            case "help":
+                await self._answers.tell(where, commands.HELP)
+            case "list":
+                await self._answers.tell(where, commands.list_answer(self._operations.runbooks()))
+            case "status":
+                await self._answers.tell(where, await self._status())
+            case "start" if self._needs_form(command):
+                await self._modals.open_start(where, runbook=command.runbook, values=command.given)
+            case "start":
+                await self._begin(where, command)
+
+    def _needs_form(self, command: Command) -> bool:
+        """Nothing was named, or something the runbook must know was left out: ask instead of refusing."""
+        if not command.runbook:
+            return True
+        params = self._operations.start_form(command.runbook)
+        missing = [
+            one for one in params if one.required and one.default is None and one.name not in command.given
+        ]
+        has_more = bool(command.environment or command.service or command.dry_run)
+        return bool(missing) and not has_more
+
+    async def _begin(self, where: Where, command: Command) -> None:
+        caller = await self._directory.caller_of(where.user)
+        start = Start(
+            channel=where.channel,
+            given=dict(command.given),
+            environment=command.environment,
+            service=command.service,
+            dry_run=command.dry_run,
+        )
+        await self._operations.start(command.runbook, caller, start)
+
+    async def _status(self) -> str:
+        rows = []
+        for row in await self._operations.status():
+            try:
+                link = (await self._operations.incident(row.incident_id)).permalink
+            except NotFound:
+                link = ""
+            rows.append((row, link))
+        return commands.status_answer(rows)
+
+
+async def _too_old(_click: Click, _caller: Caller) -> None:
+    raise BadInput(
+        "this button is not one of mine, or too old to be understood", hint="use the newest message"
+    )
+
+
+async def _close(ack: AsyncAck, _body: Payload) -> None:
+    await ack()
+
+
+def _on_view(handle: Callable[[AsyncAck, Payload], Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    async def listen(ack: AsyncAck, body: dict[str, Any]) -> None:
+        await handle(ack, body)
+
+    return listen

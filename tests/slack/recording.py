@@ -1,0 +1,100 @@
+"""A stand-in for the engine that remembers what it was asked and answers as a test says."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bot.catalog.params import parse_params
+from bot.catalog.schema import Param, Runbook, RunbookName, Step
+from bot.engine.operations import EditForm
+from bot.errors import NotFound
+from bot.journal.base import RunRow
+from bot.runs.events import RunId
+from bot.runs.policy import Caller
+
+
+def runbook(name: str, *params: Param, description: str = "") -> Runbook:
+    step = Step(name="restart", type="shell", input={"command": "true"})
+    return Runbook(name=RunbookName(name), description=description, params=params, steps=(step,))
+
+
+REPLICAS = Param(name="replicas", type="int", minimum=1, maximum=9)
+
+
+@dataclass
+class Recording:
+    """`engine.operations.Operations` as far as a door uses it."""
+
+    asked: list[tuple[str, Caller | None, Any]] = field(default_factory=list)
+    refusal: Exception | None = None
+    pause: asyncio.Event | None = None
+    books: tuple[Runbook, ...] = (
+        runbook("restart-payments", description="Restart the payments service."),
+        runbook("scale-out", REPLICAS, description="Add replicas."),
+    )
+    rows: tuple[RunRow, ...] = ()
+
+    @property
+    def names(self) -> list[str]:
+        return [name for name, _, _ in self.asked]
+
+    async def _take(self, name: str, caller: Caller | None, what: Any) -> None:
+        self.asked.append((name, caller, what))
+        if self.pause is not None:
+            await self.pause.wait()
+        if self.refusal is not None:
+            raise self.refusal
+
+    async def approve(self, ref: Any, caller: Caller) -> None:
+        await self._take("approve", caller, ref)
+
+    async def skip(self, ref: Any, caller: Caller, *, reason: str = "") -> None:
+        await self._take("skip", caller, ref)
+
+    async def reject(self, ref: Any, caller: Caller, *, reason: str) -> None:
+        await self._take("reject", caller, (ref, reason))
+
+    async def settle(self, ref: Any, caller: Caller, *, choice: str, reason: str = "") -> None:
+        await self._take("settle", caller, (ref, choice))
+
+    async def settle_undo(self, run_id: Any, step: Any, caller: Caller, *, choice: str) -> None:
+        await self._take("settle_undo", caller, (run_id, step, choice))
+
+    async def cancel(self, run_id: Any, caller: Caller, *, reason: str = "") -> None:
+        await self._take("cancel", caller, run_id)
+
+    async def undo(self, run_id: Any, caller: Caller, *, reason: str = "") -> None:
+        await self._take("undo", caller, run_id)
+
+    async def choose(self, incident_id: Any, runbook: str, caller: Caller) -> None:
+        await self._take("choose", caller, (incident_id, runbook))
+
+    async def edit_form(self, ref: Any, caller: Caller) -> EditForm:
+        await self._take("edit_form", caller, ref)
+        return EditForm(runbook="scale-out", step="scale", params=(REPLICAS,), values={"replicas": 3})
+
+    async def edit(self, ref: Any, caller: Caller, *, given: Mapping[str, Any]) -> None:
+        await self._take("edit", caller, (ref, parse_params((REPLICAS,), given)))
+
+    def start_form(self, runbook: str) -> tuple[Param, ...]:
+        for book in self.books:
+            if book.name == runbook:
+                return book.params
+        raise NotFound(f"there is no runbook {runbook!r}", hint="did you mean scale-out?")
+
+    async def start(self, runbook: str, caller: Caller, start: Any) -> RunId:
+        parse_params(self.start_form(runbook), start.given)
+        await self._take("start", caller, (runbook, start))
+        return RunId("r-1")
+
+    def runbooks(self) -> tuple[Runbook, ...]:
+        return self.books
+
+    async def status(self) -> tuple[RunRow, ...]:
+        return self.rows
+
+    async def incident(self, incident_id: Any) -> Any:
+        raise NotFound("there is none")
