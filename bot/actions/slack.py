@@ -65,7 +65,7 @@ class SlackAction:
             input={"message": given.message, "channel": given.channel},
             targets=(Target(kind="channel", name=channel),),
             text=f"post a message in {place}",
-            will_run=(given.message,),
+            will_run=(_readable(given.message),),
             guarded={"channel": channel, "thread_ts": thread_ts, "key": key},
             changes=False,
             undo=Undo(text="a message cannot be unsent"),
@@ -104,3 +104,8 @@ class SlackAction:
             text=f"look in {plan.guarded['channel']} for the message; trying again posts it only if it is not there",
             observable=False,
         )
+
+
+def _readable(mrkdwn: str) -> str:
+    """The message as people will read it: Slack's three escapes undone, since it is shown inside a code block."""
+    return mrkdwn.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
