@@ -70,7 +70,6 @@ class SlackDoor:
         self.bolt = _bolt(gateway)
         Hearing(
             journal=journal,
-            gateway=gateway,
             directory=directory,
             answers=answers,
             errands=self._errands,

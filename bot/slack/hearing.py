@@ -5,39 +5,39 @@ exception there loses the event for good. So storing happens in the middleware, 
 means no acknowledgement, and Slack sends again (at once, after a minute, after five). A retry number is no reason to
 drop anything: the first try may be the one that was lost.
 
-Only what other apps post in channels is stored (an alert, or an app's edit of its own alert). What people say to each
-other is none of our business and is acknowledged unread. Our own posts come back as events too: Bolt drops the plain
-ones, but an edit of ours arrives as `message_changed` with our bot inside, so that is looked at here.
+Only alerts are stored: what other apps post or edit in channels and `intake` can read. What people say to each other is
+none of our business and is acknowledged unread, and so is our own voice (Bolt drops our plain posts; an edit of ours
+comes as `message_changed`, and `intake` knows it by the app).
 """
 
 from __future__ import annotations
 
-import json
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.response import BoltResponse
 
 from bot.engine.clock import Clock
+from bot.errors import BadInput
 from bot.intake import inbox
-from bot.journal.base import InboxItem, Journal
+from bot.intake.inbox import Self
+from bot.intake.signal import Ignored
+from bot.journal.base import Journal
 from bot.slack.answering import Answers
 from bot.slack.commands import HELP
 from bot.slack.directory import SlackDirectory
 from bot.slack.errands import Errands
-from bot.slack.gateway import Gateway
 from bot.slack.interactions import Where
 
-INBOX_KIND = inbox.SLACK_MESSAGE
-"""How the engine's intake knows these; the body is the whole `event_callback`."""
+log = structlog.get_logger()
 
 REMEMBERED = timedelta(minutes=15)
 """Slack's last retry comes about six minutes after the first try."""
 
-ALERT_SUBTYPES = frozenset({"", "bot_message", "message_changed"})
 GROUP_EVENTS = ("subteam_updated", "subteam_members_changed", "subteam_created")
 SILENT_EVENTS = ("message", "member_joined_channel", "app_home_opened")
 """Acknowledged and nothing else: stored before, or of no consequence here."""
@@ -50,20 +50,20 @@ class Hearing:
         self,
         *,
         journal: Journal,
-        gateway: Gateway,
         directory: SlackDirectory,
         answers: Answers,
         errands: Errands,
         clock: Clock,
         wake: Callable[[], None],
+        us: Self | None = None,
     ) -> None:
         self._journal = journal
-        self._gateway = gateway
         self._directory = directory
         self._answers = answers
         self._errands = errands
         self._clock = clock
         self._wake = wake
+        self._us = us or Self()
         self._seen: OrderedDict[str, datetime] = OrderedDict()
 
     def register(self, app: AsyncApp) -> None:
@@ -102,28 +102,17 @@ class Hearing:
         event = body.get("event") or {}
         if event.get("type") != "message":
             return self._is_new(event_id)
-        if not event_id or not await self._is_foreign(event):
+        try:
+            item = inbox.from_slack(body, received_at=self._clock.now(), us=self._us)
+        except BadInput as trouble:
+            log.warning("slack-message-not-read", event=event_id, reason=trouble.message)
             return False
-        item = InboxItem(
-            inbox_id=f"slack:{event_id}",
-            kind=INBOX_KIND,
-            body=json.dumps(body),
-            received_at=self._clock.now(),
-        )
+        if isinstance(item, Ignored):
+            return False
         is_new = await self._journal.accept(item)
         if is_new:
             self._wake()
         return is_new
-
-    async def _is_foreign(self, event: Mapping[str, Any]) -> bool:
-        """Posted or edited by another app."""
-        if str(event.get("subtype") or "") not in ALERT_SUBTYPES:
-            return False
-        message = event.get("message") if event.get("subtype") == "message_changed" else event
-        if not isinstance(message, Mapping) or not message.get("bot_id"):
-            return False
-        me = await self._gateway.identity()
-        return message.get("bot_id") != me.bot_id and message.get("user") != me.user_id
 
     def _is_new(self, event_id: str) -> bool:
         now = self._clock.now()
