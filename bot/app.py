@@ -30,7 +30,7 @@ from bot.clients.pagerduty import PagerDutyReader
 from bot.clients.ssh import SshPool
 from bot.engine.admission import Admission
 from bot.engine.attending import Attendant
-from bot.engine.clock import SystemClock
+from bot.engine.clock import Clock, SystemClock
 from bot.engine.driver import Driver
 from bot.engine.execution import Execution
 from bot.engine.ledger import Ledger
@@ -84,8 +84,11 @@ class App:
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     @classmethod
-    async def build(cls, settings: Settings) -> App:
-        """Everything wired, nothing started. Raises `SettingsError`, `CatalogError` or `JournalUnavailable`."""
+    async def build(cls, settings: Settings, *, clock: Clock | None = None) -> App:
+        """Everything wired, nothing started. Raises `SettingsError`, `CatalogError` or `JournalUnavailable`.
+
+        `clock` is the machine's own unless another is handed in.
+        """
         redactor = Redactor(settings.secret_values())
         configure_logging(redactor, level=settings.log_level, as_json=settings.log_format == "json")
         catalog = await asyncio.to_thread(CatalogInForce, settings.catalog_path, input_models())
@@ -97,7 +100,7 @@ class App:
             holder="runbook-bot",
             audit_key=settings.audit_key_bytes,
         )
-        return await _wire(cls, settings, catalog, journal, redactor)
+        return await _wire(cls, settings, catalog, journal, redactor, clock or SystemClock())
 
     async def start(self) -> None:
         """Listen, take up what the journal says is open, then speak."""
@@ -156,8 +159,8 @@ async def _wire(
     in_force: CatalogInForce,
     journal: SqliteJournal,
     redactor: Redactor,
+    clock: Clock,
 ) -> App:
-    clock = SystemClock()
     ledger = Ledger(journal)
     gateway = Gateway.open(
         settings.slack_bot_token.get_secret_value(), base_url=settings.slack_api_url, clock=clock
@@ -259,7 +262,7 @@ async def _wire(
         worker=worker,
         courier=courier,
         door=door,
-        server=_server(settings, journal, door, reception, in_force),
+        server=_server(settings, journal, door, reception, in_force, clock),
         ssh=ssh,
         reader=reader,
     )
@@ -276,6 +279,7 @@ def _server(
     door: SlackDoor,
     reception: Reception,
     in_force: CatalogInForce,
+    clock: Clock,
 ) -> web.Application:
     """One HTTP server: webhooks, API and health, with Slack's routes beside them in HTTP mode."""
 
@@ -302,6 +306,7 @@ def _server(
             else None,
             us=reception.us,
             readiness=readiness,
+            now=clock.now,
         )
     )
     slack = door.web_app()
