@@ -84,7 +84,7 @@ def _kept(value: Any, new_id: Callable[[], str]) -> Any:
     if not isinstance(value, dict):
         return value
     kept = {key: _kept(one, new_id) for key, one in value.items()}
-    kind = kept.get("type")
+    kind = str(kept.get("type"))
     if kind == "mrkdwn":
         kept.setdefault("verbatim", False)
     elif kind == "plain_text":

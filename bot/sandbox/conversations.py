@@ -140,7 +140,14 @@ def _ts(message: Json) -> str:
 
 
 def _is_within(message: Json, args: Args) -> bool:
-    ts, oldest, latest = message["ts"], args.text("oldest", "0"), args.text("latest")
+    ts, oldest, latest = float(message["ts"]), _time(args, "oldest"), _time(args, "latest")
     if args.flag("inclusive"):
-        return bool(float(ts) >= float(oldest) and (not latest or float(ts) <= float(latest)))
-    return bool(float(ts) > float(oldest) and (not latest or float(ts) < float(latest)))
+        return (oldest is None or ts >= oldest) and (latest is None or ts <= latest)
+    return (oldest is None or ts > oldest) and (latest is None or ts < latest)
+
+
+def _time(args: Args, name: str) -> float | None:
+    try:
+        return float(args.text(name)) if name in args else None
+    except ValueError:
+        raise SlackError(f"invalid_ts_{name}") from None

@@ -51,6 +51,8 @@ _IN_SECTION = _IN_ACTIONS | {"image"}
 _IN_INPUT = set(_ELEMENT_KEYS) - {"button", "overflow", "image"}
 _MOST_OPTIONS = {"overflow": 5, "radio_buttons": 10, "checkboxes": 10}
 
+_RICH_TEXT_PARTS = ("rich_text_section", "rich_text_list", "rich_text_preformatted", "rich_text_quote")
+
 _BLOCK_KEYS: dict[str, set[str]] = {
     "section": {"text", "fields", "accessory", "expand"},
     "divider": set(),
@@ -83,6 +85,7 @@ class Checker:
             "input": self._input,
             "markdown": self._markdown,
             "table": self._table,
+            "rich_text": self._rich_text,
         }
 
     def blocks(self, blocks: list[Any], at: str, *, most: int) -> None:
@@ -194,14 +197,21 @@ class Checker:
         for number, row in enumerate(self._list(block.get("rows"), f"{at}/rows", most=100, least=1)):
             self._list(row, f"{at}/rows/{number}", most=20, least=1)
 
+    def _rich_text(self, block: Json, at: str) -> None:
+        for number, part in enumerate(
+            self._list(block.get("elements"), f"{at}/elements", most=1000, least=1)
+        ):
+            kind = part.get("type") if isinstance(part, dict) else None
+            if kind not in _RICH_TEXT_PARTS:
+                self._no(f"unsupported type: {kind}", f"{at}/elements/{number}/type")
+
     # elements
 
     def _element(self, element: Any, at: str, *, allowed: Collection[str]) -> None:
-        if not isinstance(element, dict) or element.get("type") not in allowed:
-            kind = element.get("type") if isinstance(element, dict) else element
+        kind = element.get("type") if isinstance(element, dict) else None
+        if not isinstance(kind, str) or kind not in allowed:
             self._no(f"unsupported type: {kind}", f"{at}/type")
             return
-        kind = element["type"]
         self.keys(element, at, allowed=_ELEMENT_KEYS[kind])
         if kind == "image":
             self._image(element, at)
@@ -239,14 +249,20 @@ class Checker:
             options = []
             for number, group in enumerate(groups):
                 where = f"{at}/option_groups/{number}"
+                if not isinstance(group, dict):
+                    self._no("must be an object", where)
+                    continue
                 self.text(
                     group.get("label"), f"{where}/label", most=75, kinds=("plain_text",), is_required=True
                 )
                 options += self._options(group.get("options"), f"{where}/options", most=most)
         else:
             options = self._options(element.get("options"), f"{at}/options", most=most)
-        initial = [element[key] for key in ("initial_option",) if key in element]
-        for option in [*initial, *element.get("initial_options", ())]:
+        initial = [element["initial_option"]] if "initial_option" in element else []
+        for option in [
+            *initial,
+            *self._list(element.get("initial_options"), f"{at}/initial_options", most=most),
+        ]:
             if option not in options:
                 self._no("initial option must be one of the options", at)
 

@@ -31,6 +31,9 @@ async def test_history_reads_between_two_times(slack: Sandbox, client: AsyncWebC
         channel=INCIDENTS, oldest=times[0], latest=times[3], inclusive=True
     )
     assert len(whole["messages"]) == 4
+    assert (
+        await error_of(client.conversations_history(channel=INCIDENTS, oldest="noon")) == "invalid_ts_oldest"
+    )
 
 
 async def test_a_cursor_goes_on_where_the_page_ended_whatever_came_since(

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import aiohttp
 import pytest
+from slack_bolt.async_app import AsyncApp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.sandbox.acme import ALICE, INCIDENTS
 from bot.sandbox.server import Sandbox
-from tests.sandbox.apps import client_of, error_of
+from tests.sandbox.apps import client_of, connected, error_of
 
 KEY = {"event_type": "message_key", "event_payload": {"key": "run-1/card"}}
 
@@ -82,6 +84,25 @@ async def test_slack_can_be_down_altogether(slack: Sandbox, client: AsyncWebClie
         await client.auth_test()
     slack.faults.clear()
     await client.auth_test()
+
+
+async def test_an_acknowledgement_can_get_lost_so_that_the_app_is_asked_twice() -> None:
+    async with Sandbox(ack_timeout_s=0.05) as slack:
+        app = AsyncApp(client=client_of(slack))
+        heard: list[str] = []
+
+        @app.event("message")
+        async def listen(body: dict[str, Any]) -> None:
+            heard.append(body["event_id"])
+
+        slack.faults.ignore_acks = True
+        async with connected(slack, app):
+            await slack.user(ALICE).post(INCIDENTS, "once")
+            await slack.until(lambda: slack.deliveries)
+            slack.faults.ignore_acks = False
+            await slack.quiet()
+    assert [one.answer.is_acked for one in slack.deliveries] == [False, True]
+    assert (len(heard), len(set(heard))) == (2, 1)
 
 
 async def test_calls_are_written_down_without_the_token(slack: Sandbox, client: AsyncWebClient) -> None:
