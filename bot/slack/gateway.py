@@ -7,6 +7,7 @@ incidents, and nothing here repeats an effect.
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -197,7 +198,7 @@ class Gateway:
         )
         try:
             # An empty file is refused by Slack; one newline says the same.
-            async with self._session.post(told["upload_url"], data=file.body or b"\n") as answer:
+            async with self._session.post(told["upload_url"], data=io.BytesIO(file.body or b"\n")) as answer:
                 if answer.status != 200:
                     raise SlackTrouble(f"slack refused the bytes of {file.name!r} (HTTP {answer.status})")
         except (aiohttp.ClientError, TimeoutError) as broken:

@@ -83,12 +83,12 @@ def _service(facts: Facts) -> str:
 
 def _facts(facts: Facts) -> list[str]:
     since = f", since {text.clock(facts.status_at)}" if facts.status_at else ""
-    weight = [f"{facts.urgency} urgency" if facts.urgency else "", facts.priority]
+    urgency = ", ".join(filter(None, (facts.urgency, facts.priority))) or "not said"
     shown = [
         f"*Service*\n{_service(facts)}",
         f"*Environment*\n{text.value(facts.environment, 80) if facts.environment else 'not known'}",
         f"*Status*\n{facts.status}{since}",
-        f"*Weight*\n{text.value(', '.join(filter(None, weight)) or 'not said', 120)}",
+        f"*Urgency*\n{text.value(urgency, 120)}",
         f"*Assigned*\n{text.listed([text.value(name, 80) for name in facts.assignees], most=6) or 'nobody'}",
     ]
     if facts.metric_name or facts.value is not None:
