@@ -7,8 +7,9 @@ away, and a client's time-out only ends the client. So the command line travels 
 
 - OUTER puts coreutils' `timeout` around the rest where the host has one that knows `-k`: the deadline then
   holds even when this process and the network are both gone.
-- INNER keeps a watcher on standard input. Whoever started the command holds the other end open and writes
-  nothing; when that end closes (connection cut, this process killed) the watcher kills the process group.
+- INNER keeps a watcher on standard input, whose other end is held open by whoever started the command. An
+  empty line sends TERM to the process group; when that end closes (connection cut, this process killed) the
+  group gets KILL. SSH's own signals are not enough: sshd refuses them for root, and before 7.9 for everyone.
 - COMMAND is evaluated in a subshell with standard input empty and stderr joined to stdout in one pipe, so the
   order of the two is the true one. Its exit status is passed on.
 - After a TERM, INNER kills what is left of the group: children that ignore TERM do not stay behind. After a
@@ -37,16 +38,20 @@ OUTER = (
 )
 
 INNER = (
-    "exec 3<&0 </dev/null; "
+    # Its own words (a shell may report the watcher's end) go nowhere; the command's stderr is joined below.
+    "exec 3<&0 </dev/null 2>/dev/null; "
     "trap _rb_term=1 TERM; "
-    "( while read -r _; do :; done <&3; kill -KILL 0 ) >/dev/null 2>&1 & "
+    "( trap '' TERM; while read -r _; do kill -TERM 0; done <&3; kill -KILL 0 ) >/dev/null & "
     "_rb_watch=$!; exec 3<&-; "
     # The leading space keeps a command that starts with a dash from being read as an option of eval.
     '( trap - TERM; _rb_command=$1; shift; eval " $_rb_command" ) 2>&1; '
     "_rb_status=$?; "
     'if [ -n "$_rb_term" ]; then kill -KILL 0; fi; '
-    'kill "$_rb_watch" 2>/dev/null; exit "$_rb_status"'
+    'kill -KILL "$_rb_watch"; exit "$_rb_status"'
 )
+
+TERM_LINE = b"\n"
+"""Written to standard input, it asks for a TERM; the end of standard input asks for a KILL."""
 
 Ending = Literal["exited", "signalled", "deadline", "stopped", "lost"]
 

@@ -3,7 +3,7 @@
 A name is resolved once, every address it has is judged, and the connection goes to exactly those addresses:
 a second look-up between check and connect could answer something else. One connection per request, never
 reused, so that "the connection failed" means "nothing was sent". No proxy from the environment, no cookies,
-no redirects (who may follow where is the caller's question).
+no redirects (who may follow where is the caller's question), no second try.
 
     could not connect, TLS refused      ActionRetry or ActionFailed(effect none): nothing was sent
     connected, then no whole answer     ActionUnknown: it may have been acted on
@@ -130,6 +130,7 @@ class HttpClient:
 
     def _session(self, library: Any, addresses: list[str], state: _Sending) -> aiohttp.ClientSession:
         trace = library.TraceConfig()
+        trace.on_connection_create_start.append(state.connecting)
         trace.on_connection_create_end.append(state.connected)
         connector = library.TCPConnector(
             resolver=_Checked(addresses), use_dns_cache=False, force_close=True, ssl=self._tls or True
@@ -181,6 +182,12 @@ class _Sending:
     """Whether the connection stood, which is when bytes may begin to leave."""
 
     is_connected: bool = False
+
+    async def connecting(self, _session: object, _context: object, _params: object) -> None:
+        # aiohttp sends GET, PUT and DELETE again by itself when the connection is lost under them. What was
+        # sent once is not sent twice here: a second connection is refused.
+        if self.is_connected:
+            raise ConnectionResetError("the connection was lost")
 
     async def connected(self, _session: object, _context: object, _params: object) -> None:
         self.is_connected = True

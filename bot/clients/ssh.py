@@ -65,7 +65,10 @@ class _Entry:
 
 
 class SshPool:
-    """Connections, at most `connections` of them, kept while they are used and `idle_s` longer."""
+    """Connections, at most `connections` of them, kept while they are used and `idle_s` longer.
+
+    `grace_s` is how long a command may take to end after a TERM, and again after a KILL.
+    """
 
     def __init__(
         self,
@@ -76,6 +79,7 @@ class SshPool:
         connections: int = CONNECTIONS,
         connect_timeout_s: float = 10.0,
         idle_s: float = 60.0,
+        grace_s: float = 3.0,
         output_limit_bytes: int = 1024 * 1024,
     ) -> None:
         self._config = config
@@ -84,6 +88,7 @@ class SshPool:
         self._connections = connections
         self._connect_timeout_s = connect_timeout_s
         self._idle_s = idle_s
+        self._grace_s = grace_s
         self._output_limit_bytes = output_limit_bytes
         self._entries: dict[SshHost, _Entry] = {}
         self._room = asyncio.Condition()
@@ -111,7 +116,7 @@ class SshPool:
         loop = asyncio.get_running_loop()
         began = loop.time()
         output = Output(limit_bytes=self._output_limit_bytes, on_text=on_text)
-        session = SshSession(output)
+        session = SshSession(output, grace_s=self._grace_s)
         async with self._used(host) as entry:
             try:
                 async with asyncio.timeout(timeout_s):
@@ -253,10 +258,30 @@ class SshPool:
                 hint="check that the bot's public key is in authorized_keys there and its private key is readable here",
             ) from error
         except (asyncssh.Error, OSError) as error:
+            hung_up = isinstance(error, asyncssh.DisconnectError | ConnectionResetError)
+            if hung_up and await self._has_another_key(host, options, timeout_s):
+                raise self._untrusted(host, options, error) from error
             raise ActionRetry(
                 f"{host.name} ({host.where}) cannot be reached: {_reason(error)}; nothing was sent",
                 hint="check that it is up and that sshd listens there, then try again",
             ) from error
+
+    async def _has_another_key(self, host: SshHost, options: Any, timeout_s: float) -> bool:
+        """Whether it hung up because none of its host keys is of a known kind: asked by offering every kind."""
+        import asyncssh  # noqa: PLC0415
+
+        address = host.address or host.name
+        try:
+            async with asyncio.timeout(timeout_s):
+                connection = await asyncssh.connect(
+                    address, options=options, config=None, server_host_key_algs="default"
+                )
+        except asyncssh.HostKeyNotVerifiable:
+            return True
+        except (asyncssh.Error, OSError):
+            return False
+        connection.abort()
+        return False
 
     async def _checked_options(self, host: SshHost, timeout_s: float) -> asyncssh.SSHClientConnectionOptions:
         import asyncssh  # noqa: PLC0415

@@ -6,13 +6,11 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
-from bot.clients.command import Ending, Output
+from bot.clients.command import TERM_LINE, Ending, Output
 
 if TYPE_CHECKING:
     import asyncssh
 
-TERM_GRACE_S = 3.0
-KILL_GRACE_S = 3.0
 DRAIN_S = 0.5
 """After the exit status, output may still be on its way; silence this long ends the wait."""
 
@@ -20,8 +18,9 @@ DRAIN_S = 0.5
 class SshSession:
     """What asyncssh tells about one running command; `is_over` when there is nothing more to come."""
 
-    def __init__(self, output: Output) -> None:
+    def __init__(self, output: Output, *, grace_s: float) -> None:
         self._output = output
+        self._grace_s = grace_s
         self.channel: asyncssh.SSHClientChannel[bytes] | None = None
         self.status: int | None = None
         self.signal = ""
@@ -98,16 +97,19 @@ class SshSession:
                 return
 
     async def _kill(self) -> None:
-        """TERM, then KILL and a closed standard input, which the far side's watcher takes for our death."""
-        if self.channel is None:
+        """TERM, then KILL, each both ways: over standard input, and as SSH's signal for a far side of another kind."""
+        channel = self.channel
+        if channel is None:
             return
-        for signal, grace_s in (("TERM", TERM_GRACE_S), ("KILL", KILL_GRACE_S)):
+        for signal in ("TERM", "KILL"):
             with contextlib.suppress(OSError):
-                self.channel.send_signal(signal)
-                if signal == "KILL":
-                    self.channel.write_eof()
+                if signal == "TERM":
+                    channel.write(TERM_LINE)
+                else:
+                    channel.write_eof()
+                channel.send_signal(signal)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(grace_s):
+                async with asyncio.timeout(self._grace_s):
                     await self.is_over.wait()
                 return
 

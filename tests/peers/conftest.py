@@ -8,15 +8,15 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic, sleep
 
 import asyncssh
 import pytest
 
 from bot.clients.ssh import SshHost, SshPool
+from tests.fakes.processes import wait_for
 
 
 def program(name: str, *places: str) -> str:
@@ -32,15 +32,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def wait_for(is_ready: Callable[[], bool], what: str, *, seconds: float = 10) -> None:
-    """Poll a program of somebody else's, which cannot be told to tell us."""
-    end = monotonic() + seconds
-    while not is_ready():
-        if monotonic() > end:
-            raise TimeoutError(f"{what} did not happen within {seconds:g} s")
-        sleep(0.02)
 
 
 def is_listening(port: int) -> bool:
