@@ -185,7 +185,8 @@ class StepReader:
             return None
         if "manual" in written:
             return _manual_rollback(document, place, written)
-        is_verb = undone.type == "kubernetes" and written.get("action") not in self.actions
+        named = written.get("action")
+        is_verb = undone.type == "kubernetes" and not (isinstance(named, str) and named in self.actions)
         if "action" in written and "type" not in written and (not is_verb or "with" in written):
             return self._reference_rollback(document, place, owner, phase)
         return self._inline_rollback(document, place, written, undone, owner, phase)
@@ -231,7 +232,7 @@ class StepReader:
     ) -> Rollback | None:
         known = set(field_names(StepHead))
         kind = written.get("type", "shell" if "command" in written else undone.type)
-        if kind not in self.input_models:
+        if not isinstance(kind, str) or kind not in self.input_models:
             self._report_type(document, (*place, "type"), str(kind))
             return None
         given = {key: value for key, value in written.items() if key not in known}

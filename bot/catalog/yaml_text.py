@@ -30,8 +30,9 @@ _WORDS = {
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
 _INT = re.compile(r"[-+]?(?:0|[1-9][0-9]{0,17})")
+# An exponent needs its sign, as JSON writers give it one: `12e4` is somebody's commit.
 _FLOAT = re.compile(
-    r"[-+]?(?:[0-9]{1,40}\.[0-9]{0,40}|\.[0-9]{1,40}|[0-9]{1,40}(?=[eE]))(?:[eE][-+]?[0-9]{1,3})?"
+    r"[-+]?(?:[0-9]{1,40}\.[0-9]{0,40}|\.[0-9]{1,40}|[0-9]{1,40}(?=[eE]))(?:[eE][-+][0-9]{1,3})?"
 )
 _REPAIR_LIMIT = 20
 _DEEP_LINE = re.compile(r"^(?: {80}|[ ]*(?:[-?] +){20})", re.MULTILINE)

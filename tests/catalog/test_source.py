@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from bot.catalog.source import FILE_LIMIT_BYTES, Document, parse_document
@@ -63,7 +64,10 @@ class TestAnything:
 
     @given(st.dictionaries(st.from_regex(r"\A[a-z]{1,8}\Z"), DATA, min_size=1, max_size=5))
     def test_written_yaml_is_read_back(self, data: dict[str, Any]) -> None:
-        document = read(yaml.safe_dump(data, allow_unicode=True, width=1000))
+        written = yaml.safe_dump(data, allow_unicode=True, width=1000)
+        # 1e-7 without a dot is text to PyYAML's dumper, and a number to YAML 1.2, JSON and us.
+        assume(not re.search(r"\d[eE][-+]\d", written))
+        document = read(written)
         assert not document.problems
         assert document.data == data
 
@@ -93,7 +97,9 @@ class TestWords:
             ("0x1f", "0x1f"),
             ("-3", -3),
             ("1_000", "1_000"),
-            ("1e3", 1000.0),
+            ("1e3", "1e3"),
+            ("1e+3", 1000.0),
+            ("1.5", 1.5),
             (".5", 0.5),
             (".inf", ".inf"),
             ("2024-01-01", "2024-01-01"),
