@@ -117,10 +117,11 @@ class SshPool:
         began = loop.time()
         output = Output(limit_bytes=self._output_limit_bytes, on_text=on_text)
         session = SshSession(output, grace_s=self._grace_s)
-        async with self._used(host) as entry:
+        async with contextlib.AsyncExitStack() as stack:
             try:
                 async with asyncio.timeout(timeout_s):
-                    await self._start(host, entry, session, wire_line(command, timeout_s=timeout_s))
+                    entry = await stack.enter_async_context(self._used(host))
+                    await self._start(host, entry, session, wire_line(command, timeout_s=timeout_s), stop)
             except TimeoutError as error:
                 if session.channel is None:
                     raise ActionRetry(
@@ -194,7 +195,9 @@ class SshPool:
 
     # ------------------------------------------------------------ one connection
 
-    async def _start(self, host: SshHost, entry: _Entry, session: SshSession, line: str) -> None:
+    async def _start(
+        self, host: SshHost, entry: _Entry, session: SshSession, line: str, stop: asyncio.Event
+    ) -> None:
         """Leave `session` with a running command, or with `is_over` set when the answer to the request was lost."""
         import asyncssh  # noqa: PLC0415 - a fifth of a second that only a run should pay
 
@@ -202,6 +205,10 @@ class SshPool:
         for _ in range(2):
             pooled = entry.connection
             connection = await self._connected(host, entry, self._connect_timeout_s)
+            if stop.is_set():
+                raise ActionFailed(
+                    f"stopped by request before anything was sent to {host.name}", effect="none"
+                )
             try:
                 await connection.create_session(factory, line, env=None, request_pty=False, encoding=None)
             except (asyncssh.Error, OSError) as error:

@@ -6,13 +6,19 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from aiohttp import web
+from hypothesis import example
+from hypothesis import given as drawn
+from hypothesis import strategies as st
 from pydantic import ValidationError
+from yarl import URL
 
 from bot.actions.base import Outcome, Plan
 from bot.actions.http import HttpAction, HttpInput
+from bot.actions.urls import place_of
 from bot.catalog.schema import EnvironmentName, Secret, UrlHost
 from bot.catalog.templating import render
 from bot.clients.http import HttpClient
@@ -138,6 +144,23 @@ async def test_a_host_that_is_not_listed_is_refused() -> None:
 async def test_an_address_that_can_be_read_two_ways_is_refused(url: str) -> None:
     with pytest.raises(Refused):
         await planned(Bench(), url=url)
+
+
+@drawn(
+    text=st.text(alphabet="ab.:/@#?\\[]%0189 -_~\t\n\u00e4\uff0f", max_size=30),
+    scheme=st.sampled_from(["https://", "http://", "HTTPS://", "https:/", ""]),
+)
+@example(text="api.acme.example:443@evil.example/", scheme="https://")
+@example(text="api.acme.example#@evil.example/", scheme="https://")
+def test_an_address_that_is_taken_reads_the_same_to_whoever_sends_it(text: str, scheme: str) -> None:
+    url = scheme + text
+    try:
+        place = place_of(url)
+    except Refused:
+        return
+    sent = URL(quote(url.split("#")[0], safe="%:/?#[]@!$&'()*+,;=-._~"), encoded=True)
+    assert (sent.scheme, (sent.host or "").lower(), sent.port) == (place.scheme, place.host, place.port)
+    assert sent.user is None
 
 
 @pytest.mark.parametrize("url", ["http://api.acme.example/", "https://api.acme.example:8443/"])

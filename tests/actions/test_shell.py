@@ -184,12 +184,26 @@ async def test_a_full_pool_waits_for_a_connection_to_become_free(tmp_path: Path)
         stop = asyncio.Event()
         first = asyncio.create_task(pool.run(fake.at("a"), "slow", timeout_s=20, stop=stop))
         await fake.started.wait()
+        with pytest.raises(ActionRetry, match="nothing was sent"):
+            await pool.run(fake.at("c"), "never", timeout_s=0.05, stop=asyncio.Event())
         second = asyncio.create_task(pool.run(fake.at("b"), "quick", timeout_s=20, stop=asyncio.Event()))
         await asyncio.sleep(0)
         assert fake.commands == ["slow"]
         stop.set()
         await asyncio.gather(first, second)
         assert fake.commands == ["slow", "quick"]
+        await pool.aclose()
+
+
+async def test_a_stop_while_connecting_starts_nothing(tmp_path: Path) -> None:
+    async with FakeHost(tmp_path) as fake:
+        pool, stop = fake.pool(), asyncio.Event()
+        running = asyncio.create_task(pool.run(fake.at(), "uptime", timeout_s=20, stop=stop))
+        await asyncio.sleep(0)
+        stop.set()
+        with pytest.raises(ActionFailed, match="before anything was sent"):
+            await running
+        assert fake.commands == []
         await pool.aclose()
 
 
