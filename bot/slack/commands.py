@@ -18,6 +18,8 @@ from bot.errors import BadInput
 from bot.journal.base import RunRow
 from bot.slack import text
 
+COMMAND = "/runbook"
+
 Verb = Literal["start", "list", "status", "help"]
 VERBS: tuple[Verb, ...] = ("start", "list", "status", "help")
 

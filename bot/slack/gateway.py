@@ -21,7 +21,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.engine.clock import Clock
 from bot.runs.plan import Artifact
-from bot.slack.calls import Calls, Json, SlackTrouble
+from bot.slack.calls import HINTS, Calls, Json, SlackTrouble
 
 CALL_TIMEOUT_S = 10.0
 CONNECT_TIMEOUT_S = 4.0

@@ -19,10 +19,10 @@ from slack_sdk.signature import SignatureVerifier
 
 from bot.engine.clock import Clock
 from bot.errors import DeliveryError, JournalError
+from bot.slack.manifest import REQUEST_PATH
 
 log = structlog.get_logger()
 
-EVENTS_PATH = "/slack/events"
 BODY_LIMIT_BYTES = 1024 * 1024
 """Slack's payloads are far smaller; a message of theirs holds 40,000 characters at most."""
 
@@ -47,7 +47,7 @@ class HttpMode:
     def web_app(self) -> web.Application:
         """The routes, to be served beside the API's."""
         app = web.Application()
-        app.router.add_post(EVENTS_PATH, self.handle)
+        app.router.add_post(REQUEST_PATH, self.handle)
         return app
 
     async def handle(self, request: web.Request) -> web.StreamResponse:

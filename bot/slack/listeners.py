@@ -25,8 +25,6 @@ from bot.slack.errands import Errands
 from bot.slack.interactions import Click, Payload, Where, click_of, thread_of, where_of, where_of_command
 from bot.slack.modals import Modals
 
-COMMAND = "/runbook"
-
 Act = Callable[[Click, Caller], Awaitable[None]]
 
 
@@ -58,7 +56,7 @@ class Listeners:
         app.view(ids.REJECT_FORM)(_on_view(self._modals.rejected))
         app.view(ids.EDIT_FORM)(_on_view(self._modals.edited))
         app.view(ids.START_FORM)(_on_view(self._modals.started))
-        app.command(COMMAND)(self._on_command())
+        app.command(commands.COMMAND)(self._on_command())
         app.shortcut(ids.START_SHORTCUT)(self._on_shortcut())
         app.action(re.compile(""))(self._on_click(_too_old))
         app.view(re.compile(""))(_on_view(_close))

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 from bot.sandbox.acme import ALICE
 from bot.slack import ids
-from bot.slack.http_mode import BODY_LIMIT_BYTES, EVENTS_PATH
+from bot.slack.http_mode import BODY_LIMIT_BYTES
+from bot.slack.manifest import REQUEST_PATH
 from tests.slack.desk import CHANNEL, Desk
 from tests.slack.entrance import Door
 from tests.slack.recording import Recording
@@ -55,7 +56,7 @@ async def street(desk: Desk, operations: Recording) -> AsyncIterator[Street]:
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}{EVENTS_PATH}"
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}{REQUEST_PATH}"
     async with aiohttp.ClientSession() as session:
         yield Street(inside, url, session)
     await inside.door.stop()
@@ -84,7 +85,9 @@ async def test_a_form_is_answered_over_http_too(street: Street) -> None:
 
 
 SAMPLE = Path(__file__).parents[1] / "samples" / "slack" / "pd_slack_app_triggered.json"
-EVENT = json.dumps({"type": "event_callback", "event_id": "Ev1", "event": {"type": "app_home_opened"}}).encode()
+EVENT = json.dumps(
+    {"type": "event_callback", "event_id": "Ev1", "event": {"type": "app_home_opened"}}
+).encode()
 
 
 async def test_a_signed_event_is_taken(street: Street) -> None:
@@ -168,7 +171,18 @@ JSON = st.recursive(
         st.lists(inner, max_size=3)
         | st.dictionaries(
             st.sampled_from(
-                ["type", "event", "event_id", "actions", "action_id", "user", "channel", "view", "id", "message"]
+                [
+                    "type",
+                    "event",
+                    "event_id",
+                    "actions",
+                    "action_id",
+                    "user",
+                    "channel",
+                    "view",
+                    "id",
+                    "message",
+                ]
             ),
             inner,
             max_size=5,
@@ -176,14 +190,16 @@ JSON = st.recursive(
     ),
     max_leaves=12,
 )
-KINDS = st.sampled_from(["event_callback", "block_actions", "view_submission", "message_action", "shortcut", ""])
-
-
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+KINDS = st.sampled_from(
+    ["event_callback", "block_actions", "view_submission", "message_action", "shortcut", ""]
 )
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(body=JSON, kind=KINDS, form=st.booleans())
-async def test_no_shape_of_a_signed_body_makes_a_5xx(street: Street, body: Any, kind: str, form: bool) -> None:
+async def test_no_shape_of_a_signed_body_makes_a_5xx(
+    street: Street, body: Any, kind: str, form: bool
+) -> None:
     if isinstance(body, dict):
         body = {**body, "type": kind}
     text = json.dumps(body)
