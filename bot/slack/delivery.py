@@ -97,6 +97,8 @@ class Courier:
 
     async def run(self) -> None:
         """Deliver until stopped; returns when `stop` was called or the journal is closed."""
+        if self._is_stopping:
+            return
         self._loops = [
             asyncio.create_task(self._follow_journal(), name="slack-delivery-journal"),
             asyncio.create_task(self._follow_tails(), name="slack-delivery-tails"),

@@ -230,7 +230,9 @@ class Gateway:
                 self._channel_ids |= {str(one["name"]): str(one["id"]) for one in page.get("channels", ())}
         if plain not in self._channel_ids:
             raise SlackTrouble(
-                f"slack has no channel {name!r} that the bot can see", error="channel_not_found"
+                f"slack has no channel {name!r} that the bot can see",
+                error="channel_not_found",
+                hint=HINTS["channel_not_found"],
             )
         return self._channel_ids[plain]
 

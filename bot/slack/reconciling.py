@@ -7,7 +7,7 @@ while an incident was busy (how often a lane failed) and nothing that matters af
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -16,28 +16,23 @@ from bot.engine.clock import Clock
 from bot.engine.ledger import Change, Ledger
 from bot.errors import VersionConflict
 from bot.intake.incident import Incident, ThreadOpened
-from bot.intake.incident import stream_of as incident_stream
 from bot.journal.base import Delivery, Journal
 from bot.runs.events import IncidentId
-from bot.runs.plan import Artifact, JsonObject
 from bot.runs.state import Run
-from bot.runs.state import stream_of as run_stream
 from bot.slack.calls import SlackTrouble
-from bot.slack.finding import file_title, find_message
-from bot.slack.gateway import FALLBACK_TEXT_LIMIT, Gateway, Posted
-from bot.slack.message import METADATA_EVENT_TYPE, Message
+from bot.slack.gateway import Gateway, Posted
+from bot.slack.message import Message
+from bot.slack.placing import Anchor, Placing, is_about_content
 
 log = structlog.get_logger()
 
 Compose = Callable[[Incident, Sequence[Run]], Sequence[Message]]
 
 EDIT_EVERY = timedelta(seconds=1)
-FILE_SETTLES = timedelta(seconds=15)
-"""Slack shares a file after it has answered; a missing one is not missed before this."""
 LOOK_AFTER_S = 1.0
 """A post whose answer was lost is looked for after this, not at once: Slack may still be at it."""
 MAX_BACKOFF_S = 60.0
-GIVE_UP_AFTER = 3
+GIVE_UP_AFTER = 5
 """Refusals of one message for what it is; then the thread goes on without it."""
 
 PLACE_TROUBLE = frozenset(
@@ -66,14 +61,6 @@ GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_close
 """An edit has nothing left to edit: somebody deleted the message, and is right to."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Anchor:
-    """Where the thread is: a root and its channel."""
-
-    channel: str
-    ts: str
-
-
 class Reconciler:
     """One incident. Not for two tasks at once."""
 
@@ -95,6 +82,7 @@ class Reconciler:
         self._clock = clock
         self._compose = compose
         self._is_stopping = is_stopping
+        self._placing = Placing(incident_id=incident_id, journal=journal, gateway=gateway, clock=clock)
         self._records: dict[str, Delivery] | None = None
         self._failures: dict[str, int] = {}
         self._held: dict[str, datetime] = {}
@@ -144,7 +132,7 @@ class Reconciler:
         self, message: Message, record: Delivery | None, incident: Incident, runs: Sequence[Run]
     ) -> datetime | None:
         if record is not None and record.state == "sending":
-            found = await self._found(message, record)
+            found = await self._placing.found(message, record)
             if isinstance(found, datetime):
                 # What comes after a file may point at it ("shown in full in the file above"), so it waits too.
                 self._held[_lane(message)] = found
@@ -158,7 +146,7 @@ class Reconciler:
         asking = self._asking(message, record, channel=target.channel, thread_ts=target.ts)
         await self._record(asking)
         try:
-            posted = await self._send(message, target, runs)
+            posted = await self._placing.send(message, target, runs)
         except SlackTrouble as trouble:
             if not trouble.maybe_done:
                 await self._record(_refused(message, asking, trouble))
@@ -186,74 +174,6 @@ class Reconciler:
             attempts=(record.attempts if record else 0) + 1,
             updated_at=self._clock.now(),
         )
-
-    async def _send(self, message: Message, target: Anchor, runs: Sequence[Run]) -> Posted:
-        metadata = await self._metadata(message, runs)
-        if message.is_file:
-            return await self._upload(message, target, metadata)
-        try:
-            return await self._gateway.post(
-                target.channel,
-                text=message.text,
-                blocks=message.blocks,
-                thread_ts=target.ts,
-                metadata=metadata,
-            )
-        except SlackTrouble as trouble:
-            if not _is_about_content(trouble):
-                raise
-            log.error("message-refused", key=message.key, incident=self.incident_id, reason=str(trouble))
-        return await self._gateway.post(
-            target.channel,
-            text=message.text[:FALLBACK_TEXT_LIMIT],
-            thread_ts=target.ts,
-            metadata=metadata,
-        )
-
-    async def _upload(self, message: Message, target: Anchor, metadata: JsonObject) -> Posted:
-        files: list[Artifact] = list(message.files)
-        for ref in message.artifacts:
-            artifact = await self._journal.artifact(ref.digest)
-            if artifact is not None:
-                files.append(artifact)
-        titled = [(file_title(one.name, incident_id=self.incident_id, key=message.key), one) for one in files]
-        try:
-            await self._gateway.upload(target.channel, files=titled, text=message.text, thread_ts=target.ts)
-        except SlackTrouble as trouble:
-            if trouble.maybe_done or not trouble.error or trouble.retry_after_s is not None:
-                raise
-            log.error("file-refused", key=message.key, incident=self.incident_id, reason=str(trouble))
-            words = f"{message.text}\n(Slack did not take the file: {trouble.error}.)"
-            return await self._gateway.post(
-                target.channel, text=words, thread_ts=target.ts, metadata=metadata
-            )
-        return Posted(channel=target.channel, ts="")
-
-    async def _metadata(self, message: Message, runs: Sequence[Run]) -> JsonObject:
-        """The key a lost message is found by, and the heads of the chains as they were when it was said."""
-        streams = [incident_stream(self.incident_id), *(run_stream(run.id) for run in runs[-1:])]
-        heads = await self._journal.heads(["audit", *streams])
-        payload = dict(message.metadata.get("event_payload") or {})
-        payload |= {"key": message.key, "incident": self.incident_id}
-        payload["heads"] = {stream: [version, digest] for stream, (version, digest) in heads.items()}
-        return {"event_type": METADATA_EVENT_TYPE, "event_payload": payload}
-
-    async def _found(self, message: Message, record: Delivery) -> Posted | datetime | None:
-        """What became of a post nobody heard back from: its place, when to look again, or None: not there."""
-        if record.place.startswith("user:"):
-            return Posted(channel=record.channel, ts="")
-        found = await find_message(
-            self._gateway,
-            channel=record.channel,
-            thread_ts=record.ts,
-            incident_id=self.incident_id,
-            key=message.key,
-            since=record.updated_at,
-        )
-        if found is None and message.is_file and record.updated_at is not None:
-            settled_at = record.updated_at + FILE_SETTLES
-            return settled_at if settled_at > self._clock.now() else None
-        return found
 
     async def _sent(self, message: Message, posted: Posted, incident: Incident) -> None:
         await self._record(
@@ -309,21 +229,12 @@ class Reconciler:
         if due > now:
             return due
         try:
-            await self._change(message, Posted(channel=record.channel, ts=record.ts))
+            await self._placing.change(message, Posted(channel=record.channel, ts=record.ts))
         except SlackTrouble as trouble:
             return await self._edit_troubled(message, record, trouble)
         self._failures.pop(f"edit:{message.key}", None)
         await self._record(replace(record, content=message.content, updated_at=self._clock.now()))
         return None
-
-    async def _change(self, message: Message, at: Posted) -> None:
-        try:
-            await self._gateway.edit(at, text=message.text, blocks=message.blocks)
-        except SlackTrouble as trouble:
-            if not _is_about_content(trouble):
-                raise
-            log.error("message-refused", key=message.key, incident=self.incident_id, reason=str(trouble))
-            await self._gateway.edit(at, text=message.text[:FALLBACK_TEXT_LIMIT])
 
     async def _edit_troubled(
         self, message: Message, record: Delivery, trouble: SlackTrouble
@@ -390,19 +301,11 @@ def _lane(message: Message) -> str:
     return message.place if message.place.startswith("user:") else "thread"
 
 
-CONTENT_WORDS = ("block", "msg_", "metadata", "invalid_arg", "attachment", "no_text")
-
-
-def _is_about_content(trouble: SlackTrouble) -> bool:
-    """Slack read the message and will never take it as it is."""
-    return not trouble.maybe_done and any(word in trouble.error for word in CONTENT_WORDS)
-
-
 def _refused(message: Message, asking: Delivery, trouble: SlackTrouble) -> Delivery:
     """Nothing was posted. Refusals of the message itself count towards giving up; a bad place or moment does not."""
     if trouble.retry_after_s is not None or not trouble.error:
         return replace(asking, state="failed", attempts=0)
-    if _is_about_content(trouble) or message.place.startswith("user:"):
+    if is_about_content(trouble) or message.place.startswith("user:"):
         return replace(asking, state="failed", attempts=GIVE_UP_AFTER)
     if trouble.error in PLACE_TROUBLE:
         return replace(asking, state="failed", attempts=0)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
-from bot.intake.incident import ThreadOpened
+from bot.intake.incident import Incident, ThreadOpened
 from bot.journal.base import Delivery
 from bot.runs.plan import Artifact
+from bot.runs.state import Run
 from bot.sandbox.acme import ALICE
+from bot.slack.message import Message
+from bot.slack.reconciling import Reconciler
+from bot.slack.thread import messages
 from tests.slack.desk import CHANNEL, INCIDENT, Desk, changed, opened, root, says
 
 BUTTONS = [
@@ -478,3 +483,27 @@ async def test_stopping_does_not_wait_for_a_silent_slack_and_the_next_start_find
     await desk.reconciler().reconcile()
     assert desk.texts() == ["payments are slow."]
     assert (await desk.records())["incident"].state == "sent"
+
+
+async def test_what_the_thread_really_says_is_taken_by_slack_as_it_is(desk: Desk) -> None:
+    await desk.open()
+    await desk.append(changed("the *note* of <!channel> somebody"))
+
+    def compose(incident: Incident, runs: Sequence[Run]) -> Sequence[Message]:
+        return messages(incident, runs, {}, [("restart-payments", "Restart the service.")])
+
+    here = Reconciler(
+        INCIDENT,
+        journal=desk.journal,
+        ledger=desk.ledger,
+        gateway=desk.gateway,
+        clock=desk.clock,
+        compose=compose,
+    )
+    assert await here.reconcile() is None
+    assert len(desk.texts()) >= 2
+    assert all(message.get("blocks") for message in desk.slack.messages(CHANNEL))
+    assert [call.error for call in desk.slack.calls if call.error] == []
+    assert [message["text"] for message in desk.slack.messages(CHANNEL)] == [
+        message.text for message in compose(await desk.incident(), ())
+    ]
