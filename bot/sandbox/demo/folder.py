@@ -1,0 +1,62 @@
+"""The demo's folder: its own copy of the catalog, keys and journal; gone at the end unless somebody wants to keep it."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from bot.errors import BadInput
+
+PACKAGED = Path(__file__).parent / "runbooks"
+PORT_IN_CATALOG = ":8700"
+"""Stands in the packaged catalog where the service's real port goes, so that the catalog is whole as it lies there."""
+
+
+class Folder:
+    """Where everything of one demo is."""
+
+    def __init__(self, path: Path, *, is_kept: bool) -> None:
+        self.path = path
+        self.is_kept = is_kept
+
+    @classmethod
+    def make(cls, keep: Path | None = None) -> Folder:
+        """A temporary one, or `keep`; BadInput where that holds something already."""
+        if keep is None:
+            return cls(Path(tempfile.mkdtemp(prefix="runbook-demo-")), is_kept=False)
+        path = keep.expanduser().absolute()
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise BadInput(f"{str(keep)!r} is not empty", hint="name a new folder to keep the demo's files in")
+        path.mkdir(parents=True, exist_ok=True)
+        return cls(path, is_kept=True)
+
+    @property
+    def runbooks(self) -> Path:
+        """The catalog this demo works by; edits count while it runs."""
+        return self.path / "runbooks"
+
+    @property
+    def ssh(self) -> Path:
+        """Keys, known hosts and configuration."""
+        return self.path / "ssh"
+
+    @property
+    def journal(self) -> Path:
+        """The SQLite file."""
+        return self.path / "journal.db"
+
+    def copy_catalog(self, *, port: int) -> None:
+        """Put the packaged catalog here, the service's port filled in."""
+        for source in sorted(PACKAGED.rglob("*")):
+            if source.suffix not in (".yaml", ".json"):
+                continue
+            target = self.runbooks / source.relative_to(PACKAGED)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            text = source.read_text(encoding="utf-8").replace(PORT_IN_CATALOG, f":{port}")
+            target.write_text(text, encoding="utf-8")
+
+    def remove(self) -> None:
+        """Leave nothing behind, unless it is kept. Never raises."""
+        if not self.is_kept:
+            shutil.rmtree(self.path, ignore_errors=True)
