@@ -46,7 +46,7 @@ from bot.actions.python_source import Marked, Sources, digests, discover, read_s
 from bot.actions.tools import Tools
 from bot.catalog.schema import Catalog
 from bot.catalog.templating import Place
-from bot.clients.command import Output, Ran
+from bot.clients.command import Ending, Output, Ran
 from bot.clients.local import ENVIRONMENT, end_group, run_local, watch_process
 from bot.errors import ActionError, ActionFailed, BadInput, NotPermitted, Refused
 
@@ -78,6 +78,8 @@ class _Call:
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     lost: str = ""
     """Set when nobody knows how one of its commands ended."""
+    cut_short: Ending | None = None
+    """Set when a command was ended by the deadline or a stop, which then decides, whatever the function made of it."""
     done: dict[str, Any] | None = None
 
 
@@ -228,6 +230,8 @@ class PythonAction:
         except (ActionError, Refused) as error:
             return {"error": str(error), "output": ""}
         text = ran.output
+        if ran.ending in ("deadline", "stopped"):
+            call.cut_short = ran.ending
         if ran.ending == "lost" or not ran.is_dead:
             call.lost = f"nobody knows how {command!r} on {call.target.name} ended"
             return {"error": call.lost, "output": text}
@@ -291,15 +295,16 @@ def _target(host: str | None, scope: PlanScope) -> Target:
     return Target(kind="local", name=LOCAL, environment=scope.catalog.local_environment)
 
 
-def _outcome(call: _Call, ending: str, code: int | None, output: Output) -> Outcome:
+def _outcome(call: _Call, ending: Ending, code: int | None, output: Output) -> Outcome:
     done = call.done
     if done is not None and (extra := done.get("value") or done.get("traceback")):
         output.feed(str(extra).encode())
     text = output.text()
     if call.lost:
         return Outcome(verdict="unknown", effect="unknown", summary=call.lost, output=text)
-    if done is None:
-        by = {"deadline": "ended by its deadline", "stopped": "ended by request"}
+    if done is None or call.cut_short:
+        ending = call.cut_short or ending
+        by: dict[Ending, str] = {"deadline": "ended by its deadline", "stopped": "ended by request"}
         how = by.get(ending, f"it ended without an answer (status {code})")
         return Outcome(
             verdict="failed", effect="unknown", summary=f"{how}; how far it came is not known", output=text
