@@ -58,9 +58,7 @@ def workspace() -> Workspace:
                 members=[*everybody],
             ),
         ),
-        groups=(
-            UserGroup(id=ONCALL, handle="payments-oncall", name="Payments on call", users=[ALICE, BOB]),
-        ),
+        groups=(UserGroup(id=ONCALL, handle="payments-oncall", name="Payments on call", users=[ALICE, BOB]),),
         other_apps=(PAGERDUTY_APP,),
     )
 

@@ -1,4 +1,4 @@
-"""The demo's folder: its own copy of the catalog, keys and journal; gone at the end unless somebody wants to keep it."""
+"""The demo's folder: its own copy of the catalog, keys and journal; gone at the end unless somebody keeps it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ class Folder:
             return cls(Path(tempfile.mkdtemp(prefix="runbook-demo-")), is_kept=False)
         path = keep.expanduser().absolute()
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise BadInput(f"{str(keep)!r} is not empty", hint="name a new folder to keep the demo's files in")
+            raise BadInput(
+                f"{str(keep)!r} is not empty", hint="name a new folder to keep the demo's files in"
+            )
         path.mkdir(parents=True, exist_ok=True)
         return cls(path, is_kept=True)
 

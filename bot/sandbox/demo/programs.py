@@ -169,7 +169,9 @@ async def _tail(payments: Payments, arguments: Sequence[str], write: Write) -> i
 
 async def _uptime(payments: Payments, _arguments: Sequence[str], write: Write) -> int:
     load = payments.cpu / 100 * payments.worker_count
-    write(f" {datetime.now(UTC):%H:%M:%S} up 41 days,  1 user,  load average: {load:.2f}, {load:.2f}, {load:.2f}")
+    write(
+        f" {datetime.now(UTC):%H:%M:%S} up 41 days,  1 user,  load average: {load:.2f}, {load:.2f}, {load:.2f}"
+    )
     return 0
 
 

@@ -1,0 +1,48 @@
+"""`runbookctl demo`: a workspace of one's own, with something in it that breaks and heals."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from bot.cli.main import FINE, FOUND_PROBLEMS
+
+PAGE_PORT = 3000
+
+
+@click.command()
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=PAGE_PORT,
+    show_default=True,
+    help="Where the page is; the next free port when it is taken.",
+)
+@click.option(
+    "--auto",
+    "is_auto",
+    is_flag=True,
+    help="Play it without anybody, print the thread, exit with 0 only if the service is healed.",
+)
+@click.option(
+    "--keep",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Keep journal, runbooks and keys in this new folder.",
+)
+def demo(*, port: int, is_auto: bool, keep: Path | None) -> None:
+    """Break a payments service and heal it by clicking Approve in a Slack thread, all on this machine.
+
+    Starts a local Slack with a page in the browser, a small payments service, the host it runs on (over SSH) and the
+    bot. Nothing leaves this machine and no account is needed. Ctrl-C ends it.
+    """
+    from bot.sandbox.demo.command import run_alone, run_for_somebody
+
+    def words(text: str) -> None:
+        click.echo(text, err=True)
+
+    if not is_auto:
+        run_for_somebody(port=port, keep=keep, words=words)
+        return
+    sys.exit(FINE if run_alone(keep=keep, out=click.echo, words=words) else FOUND_PROBLEMS)
