@@ -25,7 +25,8 @@ from bot.slack.gateway import is_loopback, web_client
 
 log = structlog.get_logger()
 
-PING_EVERY_S = 10.0
+PING_EVERY_S = 5.0
+"""Also how long the SDK may take to notice that a connection was cut without a word."""
 LOOK_EVERY_S = 5.0
 FORGET_AFTER = timedelta(seconds=10)
 """How long a connection may be down before its address is thought dead."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -12,10 +13,23 @@ from bot.journal.base import Delivery
 from bot.runs.plan import Artifact
 from bot.runs.state import Run
 from bot.sandbox.acme import ALICE
+from bot.sandbox.clock import ManualClock
+from bot.sandbox.server import Sandbox
+from bot.slack.gateway import Gateway
 from bot.slack.message import Message
 from bot.slack.reconciling import Reconciler
 from bot.slack.thread import messages
-from tests.slack.desk import CHANNEL, INCIDENT, Desk, changed, opened, root, says
+from tests.slack.desk import (
+    CHANNEL,
+    INCIDENT,
+    Desk,
+    HandClock,
+    changed,
+    journal_in,
+    opened,
+    root,
+    says,
+)
 
 BUTTONS = [
     {
@@ -507,3 +521,78 @@ async def test_what_the_thread_really_says_is_taken_by_slack_as_it_is(desk: Desk
     assert [message["text"] for message in desk.slack.messages(CHANNEL)] == [
         message.text for message in compose(await desk.incident(), ())
     ]
+
+
+async def test_an_edit_whose_answer_was_lost_is_made_again_and_is_still_one_message(desk: Desk) -> None:
+    await desk.open()
+    here = desk.reconciler()
+    desk.script = [root("one.")]
+    await here.reconcile()
+    desk.clock.pass_(2)
+    desk.script = [root("two.")]
+    desk.slack.faults.lose_answer("chat.update")
+    assert await here.reconcile() is not None
+    desk.clock.pass_(2)
+    assert await here.reconcile() is None
+    assert desk.texts() == ["two."]
+
+
+async def test_after_a_crash_between_sharing_a_file_and_our_record_it_is_not_shared_again(desk: Desk) -> None:
+    await desk.open()
+    desk.script = [root(), says("file:1", "the whole output.", files=(_file(),))]
+    await desk.reconciler().reconcile()
+    await desk.until(lambda: any(one.get("files") for one in desk.slack.messages(CHANNEL)))
+    root_ts = (await desk.records())["incident"].ts
+    sending = Delivery(
+        key="file:1",
+        incident_id=INCIDENT,
+        place="thread",
+        state="sending",
+        channel=CHANNEL,
+        ts=root_ts,
+        attempts=1,
+        updated_at=desk.clock.now(),
+    )
+    await desk.journal.record_delivery(sending)
+    desk.script.append(says("b", "after."))
+    assert await desk.reconciler().reconcile() is None
+    assert len([one for one in desk.slack.messages(CHANNEL) if one.get("files")]) == 1
+    assert desk.texts()[-1] == "after."
+
+
+async def test_a_rate_limited_edit_waits_and_sends_only_the_last_words(desk: Desk) -> None:
+    await desk.open()
+    here = desk.reconciler()
+    desk.script = [root("one.")]
+    await here.reconcile()
+    desk.slack.faults.rate_limit("chat.update", retry_after_s=9)
+    for words in ("two.", "three.", "four."):
+        desk.clock.pass_(2)
+        desk.script = [root(words), says("a", "a decision is not held up.")]
+        await here.reconcile()
+    assert desk.texts() == ["one.", "a decision is not held up."]
+    desk.clock.pass_(9)
+    assert await here.reconcile() is None
+    assert desk.texts()[0] == "four."
+    assert len(desk.slack.calls.of("chat.update")) == 2
+
+
+async def test_under_slacks_real_limits_a_burst_arrives_whole_and_in_order(
+    tmp_path: Path, clock: HandClock
+) -> None:
+    theirs = ManualClock(start=clock.now().timestamp())
+    async with Sandbox(clock=theirs, rate_limits="slack") as slack, journal_in(tmp_path) as journal:
+        gateway = Gateway.open(slack.bot_token, base_url=slack.base_url, clock=clock)
+        here = Desk(journal=journal, slack=slack, gateway=gateway, clock=clock)
+        await here.open()
+        here.script = [root(), *(says(f"k{n}", f"line {n}.") for n in range(12))]
+        reconciler = here.reconciler()
+        for _ in range(60):
+            again_at = await reconciler.reconcile()
+            if again_at is None:
+                break
+            clock.pass_(1)
+            theirs.advance(1)
+        await gateway.close()
+        assert here.texts() == ["payments are slow.", *(f"line {n}." for n in range(12))]
+        assert any(call.error == "ratelimited" for call in slack.calls)

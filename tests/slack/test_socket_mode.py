@@ -11,6 +11,7 @@ import pytest
 from bot.errors import SettingsError
 from bot.sandbox.acme import ALICE
 from bot.sandbox.server import Sandbox
+from bot.slack import ids
 from bot.slack.door import check_bot_token
 from bot.slack.gateway import Gateway
 from bot.slack.socket_mode import SocketMode
@@ -80,7 +81,7 @@ async def test_slack_away_at_the_start_is_connected_to_when_it_is_back(
 
 
 async def _connected(socket: SocketMode) -> None:
-    while not socket.is_healthy:
+    while not socket.is_healthy:  # noqa: ASYNC110 - the SDK tells nobody when it has connected
         await asyncio.sleep(0.01)
 
 
@@ -90,3 +91,23 @@ async def test_it_is_healthy_while_frames_come_and_not_a_minute_later(door: Door
     assert door.door.is_healthy
     door.desk.clock.pass_(61)
     assert not door.door.is_healthy
+
+
+async def test_a_connection_slack_announces_to_end_is_replaced_before_it_does(door: Door) -> None:
+    await door.slack.sockets.warn()
+    await door.slack.until(lambda: door.slack.sockets.connection_count == 0, what="the old one to be left")
+    await door.slack.until(lambda: door.slack.sockets.connection_count == 1, what="the new one")
+    await door.click(ALICE, ids.APPROVE)
+    await door.asked("approve")
+
+
+async def test_a_connection_cut_without_a_word_is_replaced(
+    door: Door, socket: SocketMode, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.CRITICAL, logger="bot.slack.socket_mode")
+    assert await socket.start(timeout_s=2) is True
+    await asyncio.wait_for(_connected(socket), 5)
+    before = door.slack.sockets.connection_count
+    door.slack.sockets.cut()
+    await door.slack.until(lambda: door.slack.sockets.connection_count < before)
+    await door.slack.until(lambda: door.slack.sockets.connection_count >= 1, what="a new connection")
