@@ -83,7 +83,7 @@ def _check_step(part: Part, path: str, rest: list[str], place: Location) -> None
         )
         return
     earlier = _earlier(part)
-    if rest[0] not in earlier or rest[1:] != ["output"]:
+    if rest[0] not in earlier or rest[1:] not in (["output"], ["status"]):
         hint = f"steps before this one: {', '.join(earlier)}" if earlier else "no step comes before this one"
         if rest[0] in earlier:
             hint = f"write {{{{ steps.{rest[0]}.output }}}}"

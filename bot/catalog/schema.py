@@ -70,7 +70,11 @@ class Rules(Frozen):
 
 
 class Rollback(Frozen):
-    """The declared inverse of a step: another step, or words for a human."""
+    """The declared inverse of a step: another step, or words for a human.
+
+    Names in it are those of any step (see `Step.arguments`), never those of the step it undoes: an inverse with an
+    `action` sees that action's params, filled from its own `arguments`; one without sees the runbook's.
+    """
 
     step: Step | None = None
     manual: str = ""
@@ -84,7 +88,11 @@ class Step(Frozen):
     action: ActionId | None = None
     input: JsonObject = Field(default_factory=dict)
     arguments: JsonObject = Field(default_factory=dict)
-    """The step's `with:` (values for the action's params, templates allowed)."""
+    """The step's `with:` (values for the action's params, templates allowed).
+
+    Arguments always speak of the runbook's params, also those of a rollback. `input` speaks of `params`, filled
+    from the arguments, where the step has an `action`, and of the runbook's params where it has none.
+    """
     params: tuple[Param, ...] = ()
     """The action's own params; those of the runbook stand in `Runbook.params`."""
     expect: tuple[Expect, ...] = ()

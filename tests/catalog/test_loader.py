@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -68,8 +69,28 @@ DAMAGE = (
     ),
     *('  "{{ a }}": {{ b }}', "command: [a]", "url: 5", "host: [web-1]", "  hosts: {a: b}", "params: [a]"),
 )
+ODD_VALUES: tuple[Any, ...] = (
+    *(
+        None,
+        5,
+        1.5,
+        True,
+        "",
+        [],
+        {},
+        [1],
+        {"a": 1},
+        "{{ params.x }}",
+        "{{",
+        [["a"]],
+        {"a": {"b": []}},
+        "a\nb",
+        -1,
+    ),
+    *("$TOKEN", "http://[::1", "https://a:99999/", "local", {"manual": 5}, {"action": []}, {"type": []}),
+)
 SHELL = {"type": "shell", "command": "reboot", "host": "web-1"}
-CLEAR = {
+CLEAR: dict[str, Any] = {
     "id": "clear",
     "command": "redis-cli -n {{ params.db }} FLUSHDB",
     "host": "{{ params.host }}",
@@ -382,6 +403,28 @@ class TestFailing:
         file.write_text("\n".join([*lines[:index], line, *lines[index + 1 :]]), encoding="utf-8")
         found = check(root, MODELS)
         assert found.problems or found.catalog is not None
+
+    @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(data=st.data())
+    def test_no_odd_value_anywhere_breaks_the_check(self, tmp_path: Path, data: st.DataObject) -> None:
+        shutil.rmtree(tmp_path / "c", ignore_errors=True)
+        root = Path(shutil.copytree(SHIPPED, tmp_path / "c"))
+        file = data.draw(st.sampled_from(sorted(file for file in root.rglob("*.yaml"))))
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        spots = list(places_in(content))
+        holder, key = data.draw(st.sampled_from(spots))
+        holder[key] = data.draw(st.sampled_from(ODD_VALUES))
+        file.write_text(yaml.safe_dump(content), encoding="utf-8")
+        found = check(root, MODELS)
+        assert found.problems or found.catalog is not None
+
+
+def places_in(data: Any) -> Iterator[tuple[Any, Any]]:
+    """Every place of a tree that can hold another value."""
+    keys = list(data) if isinstance(data, dict) else list(range(len(data))) if isinstance(data, list) else []
+    for key in keys:
+        yield data, key
+        yield from places_in(data[key])
 
 
 class TestCommit:
