@@ -1,0 +1,107 @@
+"""What holds for the events of any run, however it came about: the invariants, read off one event at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import get_args
+
+from bot.runs.events import (
+    Event,
+    RunFinished,
+    StepApproved,
+    StepFinished,
+    StepKey,
+    StepSkipped,
+    StepStarted,
+    UndoBlocked,
+    UndoFinished,
+    UndoRequested,
+    UndoSettled,
+    UndoStarted,
+)
+from bot.runs.state import Proposal, Run, RunStatus, StepStatus, fold
+
+RUN_WORDS = frozenset(get_args(RunStatus))
+STEP_WORDS = frozenset(get_args(StepStatus))
+
+
+def assert_lawful(events: Sequence[Event]) -> None:
+    """Hold every event against the run as it stood before it."""
+    run = fold(events[:1])
+    assert_words(run)
+    for event in events[1:]:
+        assert_may_follow(run, event)
+        run = fold([event], run)
+        assert_words(run)
+
+
+def assert_words(run: Run) -> None:
+    assert run.status in RUN_WORDS
+    assert {state.status for state in run.steps.values()} <= STEP_WORDS
+    assert (run.status in get_args(RunStatus)[3:]) is run.is_finished
+
+
+def assert_may_follow(run: Run, event: Event) -> None:
+    if run.is_finished:
+        assert isinstance(event, UndoRequested | UndoSettled), f"{type(event).__name__} after the end"
+    match event:
+        case StepApproved():
+            _assert_approval(run, event)
+        case StepSkipped():
+            assert _of(run, event).is_open
+            assert event.actor.person not in {one.actor.person for one in _of(run, event).skips}
+        case StepStarted():
+            _assert_start(run, event)
+        case StepFinished():
+            proposal = _of(run, event)
+            assert proposal.is_interrupted, "an outcome of something that does not run"
+        case UndoStarted() | UndoBlocked():
+            _assert_undo(run, event.step)
+        case UndoFinished():
+            assert run.steps[event.step].status == "undoing"
+        case UndoRequested():
+            assert not run.is_undoing
+        case RunFinished():
+            assert not any(one.is_interrupted for state in run.steps.values() for one in state.proposals)
+            assert not any(state.status == "undoing" for state in run.steps.values())
+
+
+def _of(run: Run, event: StepApproved | StepSkipped | StepStarted | StepFinished) -> Proposal:
+    found = run.proposal(event.proposal_id)
+    assert found is not None
+    return found[1]
+
+
+def _assert_approval(run: Run, event: StepApproved) -> None:
+    proposal = _of(run, event)
+    assert proposal.is_open, "an approval of what is over"
+    assert not proposal.has_quorum, "an approval that nobody asked for"
+    assert event.digest == proposal.made.digest
+    assert event.at < proposal.made.expires_at, "approved when the time was up"
+    assert event.actor.person not in {one.actor.person for one in proposal.approvals}, "one person twice"
+    if run.requester is not None and not proposal.made.asked.allow_self_approval:
+        assert event.actor.person != run.requester.person, "approved their own"
+
+
+def _assert_start(run: Run, event: StepStarted) -> None:
+    proposal = _of(run, event)
+    asked = proposal.made.asked
+    if proposal.started is not None:
+        assert run.steps[event.step].step.idempotent or run.opened.dry_run, "started twice"
+        assert proposal.is_interrupted
+        return
+    assert proposal.is_open, f"started although it is {proposal.status}"
+    people = {one.actor.person for one in proposal.approvals}
+    assert asked.unattended or len(people) >= asked.min_approvals >= 1, "started without its quorum"
+    assert event.plan.digest == proposal.made.digest or run.opened.dry_run, "another plan than approved"
+    assert not run.is_undoing
+
+
+def _assert_undo(run: Run, key: StepKey) -> None:
+    assert run.is_undoing
+    assert not run.opened.dry_run, "a dry run has nothing to undo"
+    state = run.steps[key]
+    assert key in run.start_order, "an undo of a step that never started"
+    assert state.undoing is None, "undone twice without a human"
+    later = run.start_order[run.start_order.index(key) + 1 :]
+    assert not any(run.steps[one].has_effect for one in later), "not in reverse order"
