@@ -19,7 +19,7 @@ from bot.catalog.schema import Catalog
 from bot.engine.clock import Clock
 from bot.engine.ledger import Change, Ledger
 from bot.engine.starting import again
-from bot.errors import BotError
+from bot.errors import BotError, Refused
 from bot.intake.enrichment import Reader, missed, read_more
 from bot.intake.history import last_times
 from bot.intake.inbox import Self, read_item
@@ -64,13 +64,18 @@ class Reception:
             await self.handle(item)
 
     async def handle(self, item: InboxItem) -> None:
-        """Answer one signal; nothing in it can raise."""
+        """Answer one signal; nothing in it can raise, and none can stand in the way of those after it."""
         signal = read_item(item, us=self.us)
         if isinstance(signal, Ignored):
             log.info("signal-ignored", inbox_id=item.inbox_id, reason=signal.reason)
             await self.ledger.journal.done(item.inbox_id)
             return
-        opened = await self.take(signal, inbox_id=item.inbox_id)
+        try:
+            opened = await self.take(signal, inbox_id=item.inbox_id)
+        except Refused as refusal:
+            log.warning("signal-refused", inbox_id=item.inbox_id, reason=refusal.message)
+            await self.ledger.journal.done(item.inbox_id)
+            return
         if opened is not None and self.reader is not None:
             self._ask(opened, self.reader)
 

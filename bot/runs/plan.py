@@ -158,7 +158,11 @@ class Seen:
 
 def canonical(value: object) -> bytes:
     """JSON with sorted keys and no spaces: the one form that digests and hash chains are made over."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode(
+        # a lone surrogate is no text and is refused where it would be stored; a digest of it must still exist
+        "utf-8",
+        "surrogatepass",
+    )
 
 
 def digest_of(value: object) -> str:
