@@ -7,7 +7,7 @@ import io
 import json
 import logging
 from collections.abc import Iterator
-from time import perf_counter
+from time import thread_time
 from urllib.parse import quote
 
 import pytest
@@ -125,18 +125,12 @@ def test_short_values_are_not_looked_for_and_lines_of_long_ones_are() -> None:
         "Cookie: ",
     ],
 )
-def test_hostile_text_costs_linear_time(piece: str) -> None:
-    redactor = Redactor([SECRET])
-
-    def took(size: int) -> float:
-        text = piece * (size // len(piece))
-        began = perf_counter()
-        redactor.redact(text)
-        return perf_counter() - began
-
-    took(10_000)
-    # Eight times the text in less than sixty-four times the time would already be better than quadratic.
-    assert took(400_000) < 64 * max(took(50_000), 0.002)
+def test_hostile_text_does_not_cost_more_than_its_length(piece: str) -> None:
+    text = piece * (400_000 // len(piece))
+    began = thread_time()
+    Redactor([SECRET]).redact(text)
+    # A tenth of a second of this thread's own time; one quadratic pattern makes it minutes.
+    assert thread_time() - began < 10
 
 
 @given(st.lists(st.integers(1, 40), max_size=30))
