@@ -29,7 +29,7 @@ from bot.slack.gateway import Gateway
 from bot.slack.hearing import Hearing
 from bot.slack.http_mode import HttpMode, status_of
 from bot.slack.listeners import Listeners
-from bot.slack.modals import Modals
+from bot.slack.modals import ANSWER_WITHIN_S, Modals
 from bot.slack.socket_mode import TOKEN_ERRORS, SocketMode
 
 log = structlog.get_logger()
@@ -61,6 +61,7 @@ class SlackDoor:
         journal: Journal,
         clock: Clock,
         wake: Callable[[], None],
+        answer_within_s: float = ANSWER_WITHIN_S,
     ) -> None:
         """`wake` is called when an inbound message was stored for the engine's intake."""
         self._access = access
@@ -82,6 +83,7 @@ class SlackDoor:
             directory=directory,
             answers=answers,
             errands=self._errands,
+            answer_within_s=answer_within_s,
         )
         Listeners(
             operations=operations,

@@ -46,12 +46,14 @@ class Modals:
         directory: SlackDirectory,
         answers: Answers,
         errands: Errands,
+        answer_within_s: float = ANSWER_WITHIN_S,
     ) -> None:
         self._operations = operations
         self._gateway = gateway
         self._directory = directory
         self._answers = answers
         self._errands = errands
+        self._answer_within_s = answer_within_s
 
     # ------------------------------------------------------------ opening
 
@@ -148,7 +150,7 @@ class Modals:
 
         title = str(((body.get("view") or {}).get("title") or {}).get("text") or "Not done")
         errand = self._errands.start(_caught(act()), name="form")
-        done, _ = await asyncio.wait({errand}, timeout=ANSWER_WITHIN_S)
+        done, _ = await asyncio.wait({errand}, timeout=self._answer_within_s)
         if not done:
             await ack()
             self._errands.start(self._tell_late(errand, where), name="form-late")

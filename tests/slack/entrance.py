@@ -40,6 +40,7 @@ class Door:
             journal=desk.journal,
             clock=desk.clock,
             wake=self._wake,
+            answer_within_s=0.5,
         )
 
     def _wake(self) -> None:
