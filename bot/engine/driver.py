@@ -26,7 +26,7 @@ from uuid import uuid4
 
 import structlog
 
-from bot.actions.base import Action, PlanScope
+from bot.actions.base import Action
 from bot.catalog.schema import Catalog, Expect
 from bot.engine.admission import Admission, lockable
 from bot.engine.clock import Clock
@@ -307,7 +307,7 @@ class Driver:
             await self._append(run, UndoBlocked(at=self.clock.now(), step=key, reason=words))
             return None
         try:
-            plan = await self._undo_plan(run, undo)
+            plan = await self._undo_plan(run, key, undo)
         except (Refused, ActionError) as problem:
             await self._append(run, UndoBlocked(at=self.clock.now(), step=key, reason=problem.message))
             return None
@@ -323,15 +323,10 @@ class Driver:
         await self._append_fact(run, UndoFinished(at=self.clock.now(), step=key, result=result), artifacts)
         return None
 
-    async def _undo_plan(self, run: Run, undo: Undo) -> Plan:
+    async def _undo_plan(self, run: Run, key: StepKey, undo: Undo) -> Plan:
         """The frozen inverse against the state of now; `Refused` when it would do something else than was shown."""
-        catalog = self.catalog()
         action = self.action(undo.type)
-        scope = PlanScope(
-            catalog=catalog,
-            service=catalog.services.get(run.opened.service),
-            timeout_s=undo.timeout_s,
-        )
+        scope = self.maker.scope(run, key=f"undo/{key}", timeout_s=undo.timeout_s)
         plan = await action.plan(parse_input(action, undo.input, step_name="undo"), scope)
         if plan.targets != undo.targets or plan.will_run != undo.will_run:
             raise Refused(

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from bot.actions.base import Action, PlanScope
 from bot.catalog.params import parse_params
-from bot.catalog.schema import Catalog, Param, Rollback, Service, Step
+from bot.catalog.schema import Catalog, Param, Rollback, Step
 from bot.catalog.templating import Unrenderable, render, render_tree
 from bot.errors import ActionError, BadInput, BotError, Refused
 from bot.runs.events import IncidentId, StepKey
@@ -52,10 +52,9 @@ class Maker:
     async def make(self, run: Run, key: StepKey) -> Made:
         """The step as it would run now; raises `NotMade` with a sentence for people."""
         catalog = self.catalog()
-        service = catalog.services.get(run.opened.service)
         step = run.steps[key].step
         try:
-            plan = await self._plan(run, key, catalog=catalog, service=service)
+            plan = await self._plan(run, key)
             environment = check_place(catalog, run.runbook, step, plan, environment=run.environment)
             policy = self.policy(run, key, environment=environment)
         except (Refused, ActionError) as problem:
@@ -82,18 +81,24 @@ class Maker:
             environment=environment or run.environment,
         )
 
-    async def _plan(self, run: Run, key: StepKey, *, catalog: Catalog, service: Service | None) -> Plan:
-        step = run.steps[key].step
-        values = run_values(run)
-        scope = PlanScope(
+    def scope(self, run: Run, *, key: str, timeout_s: float, risk: str | None = None) -> PlanScope:
+        """What a plan for this run may look at; `key` names the step (or its undo) for ever."""
+        catalog = self.catalog()
+        return PlanScope(
             catalog=catalog,
-            service=service,
-            timeout_s=step.timeout_s,
-            risk=step.rules.risk or step.action_rules.risk,
+            service=catalog.services.get(run.opened.service),
+            timeout_s=timeout_s,
+            risk=risk,
             channel=str(run.opened.values.get("place", {}).get("channel", "")),
             thread_ts=thread_of(run.incident_id),
             key=f"{run.id}/{key}",
         )
+
+    async def _plan(self, run: Run, key: StepKey) -> Plan:
+        step = run.steps[key].step
+        values = run_values(run)
+        risk = step.rules.risk or step.action_rules.risk
+        scope = self.scope(run, key=str(key), timeout_s=step.timeout_s, risk=risk)
         values, params = _own_scope(step, values, run.runbook.params)
         plan = await self._concrete(step, values, params, scope)
         if step.rollback is not None:

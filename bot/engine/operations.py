@@ -212,7 +212,10 @@ class Operations:
             requester=made.requester,
         )
         return replace(
-            run_opened, catalog_digest=made.catalog_digest, catalog_commit=made.catalog_commit, environment=""
+            run_opened,
+            catalog_digest=made.catalog_digest,
+            catalog_commit=made.catalog_commit,
+            environment=made.environment,
         )
 
     async def _run_behind(self, ref: ClickRef) -> Run:

@@ -235,7 +235,11 @@ async def test_a_step_outside_its_scopes_is_refused_with_the_reason(opened: Open
 async def test_a_failed_step_is_rolled_back_in_reverse_with_the_one_that_was_applied_and_failed(
     opened: Opened,
 ) -> None:
-    steps = [dial_step("a", value=1), dial_step("b", value=2), dial_step("c", value=3, mode="applied_then_fail")]
+    steps = [
+        dial_step("a", value=1),
+        dial_step("b", value=2),
+        dial_step("c", value=3, mode="applied_then_fail"),
+    ]
     house = await opened(catalog(runbook("turn", *steps, rollback_on_failure=True)))
     run_id = await house.start("turn")
     for index in range(3):
@@ -359,7 +363,9 @@ async def test_cancelling_stops_what_runs_and_lists_what_was_done(opened: Opened
 async def test_two_runs_on_one_target_wait_for_each_other_and_the_second_names_the_first(
     opened: Opened,
 ) -> None:
-    house = await opened(catalog(runbook("turn", dial_step("a", mode="hang")), runbook("too", dial_step("a"))))
+    house = await opened(
+        catalog(runbook("turn", dial_step("a", mode="hang")), runbook("too", dial_step("a")))
+    )
     first = await house.asked(await house.start("turn"))
     second = await house.asked(await house.start("too"))
     await house.operations.approve(house.ref_of(first), BOB)
@@ -437,7 +443,8 @@ async def test_rules_of_today_are_asked_again_before_executing(opened: Opened) -
     stricter = Rules(approvers=("U0ALICE",))
     house.put_in_force(
         catalog(
-            runbook("turn", dial_step("z", mode="hang")), runbook("a", dial_step("z", value=2, rules=stricter))
+            runbook("turn", dial_step("z", mode="hang")),
+            runbook("a", dial_step("z", value=2, rules=stricter)),
         )
     )
     house.world.release.set()
@@ -501,3 +508,14 @@ async def test_outputs_of_earlier_steps_reach_later_ones(opened: Opened) -> None
     await house.operations.approve(house.ref(incident), ALICE)
     await house.finished((await house.the_run()).id)
     assert house.world.turns == [("b", 4)]
+
+
+async def test_a_run_from_a_suggestion_stays_in_the_environment_it_was_suggested_for(opened: Opened) -> None:
+    somewhere_else = dial_step("b", environment="prod")
+    house = await opened(catalog(runbook("turn", dial_step("a", mode="look"), somewhere_else)))
+    incident = await house.page()
+    await house.operations.approve(house.ref(incident), ALICE)
+    run = await house.finished((await house.the_run()).id)
+    assert run.status == "failed"
+    assert run.finished is not None
+    assert "this run is for staging, but the step would touch prod" in run.finished.reason
