@@ -155,9 +155,7 @@ class House:
         execution = Execution(action=lambda _: action, redactor=Redactor(), ledger=ledger)
         admission = Admission(journal=journal, catalog=get)
         suggester = Suggester(maker=maker, directory=directory, catalog=get, clock=clock)
-        starting = Starting(
-            ledger=ledger, suggester=suggester, directory=directory, catalog=get, clock=clock
-        )
+        starting = Starting(ledger=ledger, suggester=suggester, directory=directory, catalog=get, clock=clock)
         operations = Operations(
             ledger=ledger,
             maker=maker,
@@ -285,10 +283,12 @@ class House:
         """Wait until this step of the run is proposed and waits for people."""
         return await self.until_run(
             run_id,
-            lambda run: run.current is not None
-            and run.current.key.index == step
-            and run.open_proposal is not None
-            and not run.open_proposal.has_quorum,
+            lambda run: (
+                run.current is not None
+                and run.current.key.index == step
+                and run.open_proposal is not None
+                and not run.open_proposal.has_quorum
+            ),
         )
 
     async def finished(self, run_id: RunId) -> Run:

@@ -33,11 +33,11 @@ WRITES_OF_THE_REFERENCE = 69
 
 async def begin(path: Path, world: World, told: Told, *, at: int = 0, when: When = "before") -> Cut:
     """Play until the end or until the cut, then let everything fall as it stands."""
-    cuts: list[Cut] = []
+    opened: asyncio.Future[Cut] = asyncio.get_running_loop().create_future()
 
     def wrap(journal: SqliteJournal) -> Any:
-        cuts.append(Cut(journal, at=at, when=when))
-        return cuts[0]
+        opened.set_result(Cut(journal, at=at, when=when))
+        return opened.result()
 
     async def all_of_it() -> None:
         house = await House.open(path, files(), world=world, wrap=wrap)
@@ -48,9 +48,8 @@ async def begin(path: Path, world: World, told: Told, *, at: int = 0, when: When
     houses: list[House] = []
     others = asyncio.all_tasks()
     playing = asyncio.create_task(all_of_it())
-    while not cuts:
-        await asyncio.sleep(0)
-    dead = asyncio.create_task(cuts[0].dead.wait())
+    cut = await opened
+    dead = asyncio.create_task(cut.dead.wait())
     await asyncio.wait([playing, dead], return_when=asyncio.FIRST_COMPLETED)
     if playing.done():
         playing.result()
@@ -60,8 +59,8 @@ async def begin(path: Path, world: World, told: Told, *, at: int = 0, when: When
     for task in fallen:
         task.cancel()
     await asyncio.gather(*fallen, return_exceptions=True)
-    await cuts[0].close()
-    return cuts[0]
+    await cut.close()
+    return cut
 
 
 async def test_the_run_that_nobody_kills(tmp_path: Path) -> None:
