@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import subprocess
+from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
@@ -31,6 +32,51 @@ SHELL_TEXT = st.text(
     st.one_of(st.characters(exclude_categories=["Cs"]), st.sampled_from("'\"\\$`!*?[]{}()<>|&;~#\n\t -=")),
     max_size=30,
 ).filter(lambda text: "\0" not in text)
+
+
+FRAGMENTS = (
+    *(
+        "'",
+        '"',
+        "\\",
+        "$",
+        "$(",
+        ")",
+        "`",
+        "#",
+        "\n",
+        " ",
+        " ",
+        ";",
+        "echo ",
+        "a",
+        "=",
+        "${a}",
+        "${a:-",
+        "}",
+        "$'",
+    ),
+    *(
+        "&",
+        "|",
+        "(",
+        ":",
+        "case ",
+        "esac",
+        " in ",
+        "a)",
+        "''",
+        '""',
+        "\\\n",
+        "<<",
+        "<(",
+        "{{ x }}",
+        "[",
+        "]",
+        "!",
+    ),
+)
+HOSTILE = "'\"$(>MARK1)`>MARK2`;>MARK3;\n>MARK4\n'\\''>MARK5 #)\"$(>MARK6)\" ${a:=$(>MARK7)} \\$(>MARK8)\n"
 
 
 class Shell(BaseModel):
@@ -232,6 +278,30 @@ class TestShell:
         expected = "".join(f"p{text}\0a={text}b\0q{text}r\0" for text in texts)
         assert done.stderr == b""
         assert done.stdout == expected.encode()
+
+    @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(
+        before=st.lists(st.sampled_from(FRAGMENTS), max_size=7),
+        after=st.lists(st.sampled_from(FRAGMENTS), max_size=5),
+    )
+    def test_where_a_placeholder_is_accepted_no_value_can_run(
+        self, tmp_path: Path, before: list[str], after: list[str]
+    ) -> None:
+        command = "".join([*before, "{{ x }}", *after])
+        if check_template(command, Place.SHELL):
+            return
+        rendered = render_text(command, Place.SHELL, {"x": HOSTILE}, dash_allowed={"x"})
+        # The value tries to make files by the shell alone; nothing else can be started without a PATH.
+        subprocess.run(
+            ["/bin/sh", "-c", rendered],
+            cwd=tmp_path,
+            env={"PATH": "/nonexistent"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=10,
+            check=False,
+        )
+        assert not list(tmp_path.glob("MARK*"))
 
 
 class TestHttp:
