@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.catalog.lint_inventory import approvers, is_countable
-from bot.catalog.lint_places import environments_of
 from bot.catalog.parts import Action, Book, Part
+from bot.catalog.places import environments_of
 from bot.catalog.schema import Catalog, Runbook, Service, Step
 from bot.catalog.source import Location
 

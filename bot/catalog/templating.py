@@ -14,18 +14,16 @@ and what lint checks. Three rules carry the safety:
 from __future__ import annotations
 
 import json
-import types
-import typing
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
-from typing import Any, Union
+from typing import Any
 from urllib.parse import unquote
 
 from pydantic import BaseModel
 
 from bot.catalog import shellwords, urls
 from bot.catalog.encoding import SECRET_BEARING, Place, as_text, encode
+from bot.catalog.input_tree import Site, walk
 from bot.catalog.placeholders import Placeholder, Template, parse, references
 from bot.errors import BadInput
 
@@ -43,7 +41,6 @@ __all__ = [
     "sites",
 ]
 
-Location = tuple[str | int, ...]
 Values = Mapping[str, Any]
 
 
@@ -52,18 +49,6 @@ class Unrenderable:
     """Stands for a value that must not reach a later step; `reason` ends the sentence of the refusal."""
 
     reason: str
-
-
-@dataclass(frozen=True)
-class Site:
-    """One text in an input tree: where it is, where it goes, and whether a value may keep its type there."""
-
-    location: Location
-    text: str
-    place: Place
-    keeps_type: bool = False
-    is_key: bool = False
-    is_nested: bool = False
 
 
 # ---------------------------------------------------------------- rendering
@@ -83,13 +68,13 @@ def render(
     shell word with a dash. Raises BadInput for an unknown path, an `Unrenderable` or a value that has no
     spelling at its place.
     """
-    rendered = _walk(tree, model, Place.PLAIN, (), lambda site: _render_site(site, values, dash_allowed))
+    rendered = walk(tree, model, Place.PLAIN, (), lambda site: _render_site(site, values, dash_allowed))
     return dict(rendered)
 
 
 def render_tree(tree: Any, values: Values) -> Any:
     """A typed tree (a step's `with:`) rendered: text is joined as it is, a lone placeholder keeps its type."""
-    return _walk(tree, Any, Place.JSON, (), lambda site: _render_site(site, values, ()))
+    return walk(tree, Any, Place.JSON, (), lambda site: _render_site(site, values, ()))
 
 
 def render_text(text: str, place: Place, values: Values, *, dash_allowed: Collection[str] = ()) -> str:
@@ -146,7 +131,7 @@ def _render_site(site: Site, values: Values, dash_allowed: Collection[str]) -> A
     if site.place is Place.BODY and not site.is_nested and template.placeholders:
         tree = json.loads(site.text)
         return json.dumps(
-            _walk(tree, Any, Place.BODY, (), lambda inner: _render_site(inner, values, ()), is_nested=True)
+            walk(tree, Any, Place.BODY, (), lambda inner: _render_site(inner, values, ()), is_nested=True)
         )
     if template.lone and site.keeps_type:
         return _typed(look_up(template.lone.path, values), site, template.lone.path)
@@ -241,7 +226,7 @@ def sites(tree: Any, model: Any) -> Iterator[Site]:
         found.append(site)
         return site.text
 
-    _walk(tree, model, Place.JSON if model is Any else Place.PLAIN, (), note)
+    walk(tree, model, Place.JSON if model is Any else Place.PLAIN, (), note)
     return iter(found)
 
 
@@ -288,79 +273,3 @@ def _check_body(text: str) -> list[str]:
     except ValueError:
         return ["a body text with placeholders must be JSON; write it as a mapping instead"]
     return []
-
-
-# ---------------------------------------------------------------- walking an input by its model
-
-
-def _walk(
-    value: Any,
-    annotation: Any,
-    place: Place,
-    location: Location,
-    visit: Callable[[Site], Any],
-    *,
-    is_nested: bool = False,
-) -> Any:
-    members, place = _unpack(annotation, place)
-    if isinstance(value, str):
-        keeps_type = any(member not in (str, type(None)) for member in members)
-        return visit(Site(location, value, place, keeps_type=keeps_type, is_nested=is_nested))
-    if isinstance(value, Mapping):
-        for key in value:
-            if isinstance(key, str) and "{{" in key:
-                visit(Site((*location, key), key, place, is_key=True))
-        walked = {}
-        for key, item in value.items():
-            inner, inner_place, is_field = _field(members, key, place)
-            walked[key] = _walk(item, inner, inner_place, (*location, key), visit, is_nested=not is_field)
-        return walked
-    if isinstance(value, list | tuple):
-        inner = next((_arguments(member)[0] for member in members if len(_arguments(member)) in (1, 2)), Any)
-        return [
-            _walk(item, inner, place, (*location, index), visit, is_nested=True)
-            for index, item in enumerate(value)
-        ]
-    return value
-
-
-def _field(members: list[Any], key: Any, place: Place) -> tuple[Any, Place, bool]:
-    """Annotation and place for `key` of a mapping that `members` describe, and whether it is a model's field."""
-    for member in members:
-        if isinstance(member, type) and issubclass(member, BaseModel):
-            for name, info in member.model_fields.items():
-                if key in (name, info.alias):
-                    return info.annotation, _place_in(info.metadata, Place.PLAIN), True
-    for member in members:
-        arguments = _arguments(member)
-        if len(arguments) == 2:
-            return arguments[1], place, False
-    return Any, place, False
-
-
-def _unpack(annotation: Any, place: Place) -> tuple[list[Any], Place]:
-    """The types an annotation allows, unions opened, and the innermost place it names."""
-    if hasattr(annotation, "__metadata__"):
-        place = _place_in(annotation.__metadata__, place)
-        return _unpack(annotation.__origin__, place)
-    if typing.get_origin(annotation) in (Union, types.UnionType):
-        members: list[Any] = []
-        for argument in typing.get_args(annotation):
-            inner, place = _unpack(argument, place)
-            members.extend(inner)
-        return members, place
-    return [annotation], place
-
-
-def _place_in(metadata: Any, default: Place) -> Place:
-    return next((item for item in metadata if isinstance(item, Place)), default)
-
-
-def _arguments(annotation: Any) -> tuple[Any, ...]:
-    return typing.get_args(annotation) if typing.get_origin(annotation) is not typing.Literal else ()
-
-
-def closest(word: str, known: Collection[str]) -> str:
-    """The known word a person most likely meant, or ""."""
-    matches = get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return matches[0] if matches else ""
