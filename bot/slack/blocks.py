@@ -17,6 +17,7 @@ MESSAGE_BLOCKS = 50
 MODAL_BLOCKS = 100
 MESSAGE_TOTAL = 9_900
 BLOCK_COST = 20
+SHORTEST_CUT = 200
 SECTION = 3000
 FIELD = 2000
 FIELDS = 10
@@ -182,23 +183,25 @@ def _texts(value: Any) -> Iterator[JsonObject]:
             yield from _texts(one)
 
 
-def fit(blocks: Sequence[JsonObject]) -> list[JsonObject]:
+def fit(blocks: Sequence[JsonObject], *, kept: Sequence[JsonObject] = ()) -> list[JsonObject]:
     """The last guard: the same blocks under Slack's limits for a message, the longest paragraphs cut first.
 
-    Views keep within these limits by themselves, and above all anything that will be executed; this catches what
-    adds up unforeseen. Buttons stand at the end, so of too many blocks the ones in the middle give way.
+    Views keep within these limits for ordinary words by themselves; this is for the others. `kept` blocks are left
+    as they are. Buttons stand at the end, so of too many blocks the ones in the middle give way.
     """
-    kept = list(blocks)
-    if len(kept) > MESSAGE_BLOCKS:
-        note = context(f"{len(kept) - MESSAGE_BLOCKS + 1} parts are left out here {text.CUT_MARK}")
-        kept = [*kept[: MESSAGE_BLOCKS - 6], note, *kept[-5:]]
-    while (over := total(kept) - MESSAGE_TOTAL) > 0:
-        index = max(range(len(kept)), key=lambda place: _cuttable(kept[place]))
-        longest = _cuttable(kept[index])
-        if longest <= 200:
+    fitted = list(blocks)
+    if len(fitted) > MESSAGE_BLOCKS:
+        note = context(f"{len(fitted) - MESSAGE_BLOCKS + 1} parts are left out here {text.CUT_MARK}")
+        fitted = [*fitted[: MESSAGE_BLOCKS - 6], note, *fitted[-5:]]
+    untouched = {id(block) for block in kept}
+    while (over := total(fitted) - MESSAGE_TOTAL) > 0:
+        sizes = [0 if id(block) in untouched else _cuttable(block) for block in fitted]
+        longest = max(sizes)
+        if longest <= SHORTEST_CUT:
             break
-        kept[index] = _shortened(kept[index], max(200, longest - over, longest // 2))
-    return kept
+        index = sizes.index(longest)
+        fitted[index] = _shortened(fitted[index], max(SHORTEST_CUT, longest - over, longest // 2))
+    return fitted
 
 
 def _cuttable(block: JsonObject) -> int:

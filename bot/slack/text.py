@@ -39,7 +39,7 @@ _DAY_S = 86_400
 
 def size(text: str) -> int:
     """How long Slack may take this text to be."""
-    return len(text) + sum(1 for char in text if char > "\uffff")
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def cut(text: str, limit: int, *, mark: str = CUT_MARK) -> str:
@@ -47,16 +47,21 @@ def cut(text: str, limit: int, *, mark: str = CUT_MARK) -> str:
     if size(text) <= limit:
         return text
     mark = mark if size(mark) <= limit else "…"[:limit]
-    room = limit - size(mark)
-    end = 0
-    for char in text:
-        room -= size(char)
-        if room < 0:
-            break
-        end += 1
+    end = _fitting(text, limit - size(mark))
     while end and _clings(text[end]):
         end -= 1
     return text[:end].rstrip("\u200d") + mark
+
+
+def _fitting(text: str, room: int) -> int:
+    """How many characters of the text fit."""
+    if text.isascii():
+        return max(0, room)
+    for end, char in enumerate(text):
+        room -= 2 if char > "\uffff" else 1
+        if room < 0:
+            return end
+    return len(text)
 
 
 def _clings(char: str) -> bool:
@@ -66,7 +71,9 @@ def _clings(char: str) -> bool:
 
 def visible(text: str) -> str:
     """The text with nothing hidden in it; line breaks and tabs stay."""
-    return "".join(_seen(char) for char in text.replace("\r\n", "\n").replace("\r", "\n"))
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(map(_seen, text.replace("\r\n", "\n").replace("\r", "\n")))
 
 
 def _seen(char: str) -> str:
@@ -85,7 +92,9 @@ def _seen(char: str) -> str:
 
 def exact(text: str) -> str:
     """Text for a code fence: what cannot be seen is spelled out as `⟨U+202E⟩`, because it will be executed."""
-    return "".join(_spelled(char) for char in text.replace("\r\n", "\n"))
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(map(_spelled, text.replace("\r\n", "\n")))
 
 
 def _spelled(char: str) -> str:
@@ -103,17 +112,23 @@ def one_line(text: str) -> str:
 
 def plain(text: str, limit: int) -> str:
     """For a `plain_text` object: one visible line, cut, never empty."""
-    return cut(one_line(text), limit) or EMPTY
+    return cut(one_line(_shortened(text, limit)), limit) or EMPTY
 
 
 def value(text: object, limit: int = 300) -> str:
     """A value inside a `mrkdwn` sentence: one inert line, at most `limit` units also after escaping."""
-    return _inert(one_line(str(text)), limit) or EMPTY
+    return _inert(one_line(_shortened(str(text), limit)), limit) or EMPTY
 
 
 def paragraph(text: str, limit: int = 1000) -> str:
     """Several lines of somebody's words as inert `mrkdwn`."""
-    return _inert(visible(text).strip(), limit) or EMPTY
+    return _inert(visible(_shortened(text, limit)).strip(), limit) or EMPTY
+
+
+def _shortened(text: str, limit: int) -> str:
+    """A first, rough cut of what is far too long, so that a huge value costs no more than a long one."""
+    rough = 8 * limit + 200
+    return text if len(text) <= rough else f"{text[:rough]} {CUT_MARK}"
 
 
 def _inert(text: str, limit: int) -> str:
@@ -139,7 +154,7 @@ def escape(text: str) -> str:
 
 def code(text: object, limit: int = 120) -> str:
     """A code span on one line; a backtick in it becomes a look-alike, so it cannot end early."""
-    line = " ".join(exact(str(text)).split()).replace("`", "\u02cb") or EMPTY
+    line = " ".join(exact(_shortened(str(text), limit)).split()).replace("`", "\u02cb") or EMPTY
     return f"`{_cut_escaped(line, limit - 2)}`"
 
 

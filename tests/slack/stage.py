@@ -320,6 +320,6 @@ class Stage:
         """One message of it."""
         return next(one for one in self.show(menu) if one.key == key)
 
-    def keys(self) -> list[str]:
+    def shown_keys(self) -> list[str]:
         """The keys, in order."""
         return [one.key for one in self.show()]

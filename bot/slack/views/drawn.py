@@ -1,4 +1,4 @@
-"""What a view returns: one sentence that is complete alone, blocks within Slack's limits, and files that follow."""
+"""What a view returns: one sentence that is complete alone, and blocks within Slack's limits."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.runs.plan import Artifact, JsonObject
+from bot.runs.plan import JsonObject
 from bot.slack import text
 from bot.slack.blocks import context, fit, section
 
@@ -23,14 +23,11 @@ class Drawn:
 
     text: str
     blocks: list[JsonObject]
-    files: tuple[Artifact, ...] = ()
 
 
-def drawn(words: str, blocks: Sequence[JsonObject], *, files: Sequence[Artifact] = ()) -> Drawn:
-    """The words (read without bold) and blocks, held under Slack's limits for a whole message."""
-    return Drawn(
-        text=text.cut_markup(_BOLD.sub("", words), TEXT_LIMIT), blocks=fit(blocks), files=tuple(files)
-    )
+def drawn(words: str, blocks: Sequence[JsonObject], *, kept: Sequence[JsonObject] = ()) -> Drawn:
+    """The words (read without bold) and blocks, under Slack's limits for a whole message; `kept` is never cut."""
+    return Drawn(text=text.cut_markup(_BOLD.sub("", words), TEXT_LIMIT), blocks=fit(blocks, kept=kept))
 
 
 def said(words: str, *small: str) -> Drawn:

@@ -17,6 +17,9 @@ Menu = Sequence[tuple[str, str]]
 TEXT_ROOM = 2500
 """Characters all options may hold together: they count against the whole message."""
 
+_MENU_COST = 200
+"""The blocks around the options, and the line that says how many are missing."""
+
 
 def another_runbook(
     menu: Menu,
@@ -26,13 +29,14 @@ def another_runbook(
     candidates: Sequence[Candidate] = (),
     without: str = "",
     placeholder: str = "Another runbook",
+    room: int = TEXT_ROOM,
 ) -> list[JsonObject]:
-    """Blocks with the menu; none when the catalog has nothing else to choose."""
-    options, left_out = _options(_ranked(menu, candidates, without))
-    if not options:
-        return []
-    menu_of = select(options, action_id=ids.CHOOSE, placeholder=placeholder)
-    blocks = [actions([menu_of], block_id=ids.menu_block(incident_id, place))]
+    """Blocks with the menu, in what `room` the message has for it; none when there is nothing else to choose."""
+    options, left_out = _options(_ranked(menu, candidates, without), min(room, TEXT_ROOM) - _MENU_COST)
+    blocks: list[JsonObject] = []
+    if options:
+        menu_of = select(options, action_id=ids.CHOOSE, placeholder=placeholder)
+        blocks.append(actions([menu_of], block_id=ids.menu_block(incident_id, place)))
     if left_out:
         blocks.append(
             context(f"{text.count(left_out, 'more runbook')}: {text.code('/runbook list')} shows them all.")
@@ -52,19 +56,18 @@ def _ranked(menu: Menu, candidates: Sequence[Candidate], without: str) -> list[t
     return [(name, words) for name, words in {**fitting, **rest}.items() if name and name != without]
 
 
-def _options(choices: list[tuple[str, str]]) -> tuple[list[JsonObject], int]:
-    """As many options as fit; descriptions only where all of them fit."""
+def _options(choices: list[tuple[str, str]], room: int) -> tuple[list[JsonObject], int]:
+    """As many options as fit, and how many do not; descriptions only where all of them fit."""
     usable = [(name, words) for name, words in choices if text.size(name) <= ids.OPTION_VALUE_LIMIT]
     shown = usable[:OPTIONS]
-    has_words = (
-        sum(min(text.size(name), OPTION) + min(text.size(words), OPTION) for name, words in shown)
-        <= TEXT_ROOM
-    )
+    needed = sum(min(text.size(name), OPTION) + min(text.size(words), OPTION) for name, words in shown)
     options: list[JsonObject] = []
-    room = TEXT_ROOM
-    for name, words in shown:
-        room -= min(text.size(name), OPTION)
-        if room < 0 and not has_words:
-            break
-        options.append(option(name, value=name, description=words if has_words else ""))
+    if needed <= room:
+        options = [option(name, value=name, description=words) for name, words in shown]
+    else:
+        for name, _ in shown:
+            room -= min(text.size(name), OPTION)
+            if room < 0:
+                break
+            options.append(option(name, value=name))
     return options, len(choices) - len(options)

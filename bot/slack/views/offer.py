@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 
@@ -36,13 +36,14 @@ from bot.slack.views.drawn import Drawn, drawn
 from bot.slack.views.menu import Menu, another_runbook
 from bot.slack.views.people import asked_people, how_many, mentions, names, who
 
-WILL_RUN_ROOM = 5000
-UNDO_ROOM = 1200
+# What a decision rests on is never cut to fit: these add up to less than a message holds, whatever the words are, and
+# only prose beside it (description, reasons, names) gives way.
+WILL_RUN_ROOM = 4500
+UNDO_ROOM = 1000
+FIELD_ROOM = 500
+TARGETS = 8
 PREVIEW_ROOM = 900
 SPENT_ROOM = 2500
-TARGETS = 12
-STATE_LINES = 10
-STATE_ROOM = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +118,7 @@ def whole_text(one: Offer) -> str:
 
 def needs_file(one: Offer) -> bool:
     """Whether the message alone cannot show all of it."""
-    return _code(one, room=_room(one)).is_cut
+    return _code(one).is_cut
 
 
 # ------------------------------------------------------------ open
@@ -132,9 +133,8 @@ class _Code:
 
 
 def _open(one: Offer, menu: Menu) -> Drawn:
-    room = _room(one)
-    code = _code(one, room=room)
-    blocks = [*_top(one), *code.blocks, *_bottom(one, is_cut=code.is_cut)]
+    code = _code(one)
+    blocks = [*_top(one), *code.blocks, *_bottom(one, is_cut=code.is_cut), _fine_print(one)]
     if one.is_suggestion:
         blocks += another_runbook(
             menu,
@@ -142,16 +142,9 @@ def _open(one: Offer, menu: Menu) -> Drawn:
             place=one.ref.proposal_id,
             candidates=one.others,
             without=one.runbook.name,
+            room=MESSAGE_TOTAL - total(blocks) - 100,
         )
-    blocks.append(_fine_print(one))
-    return drawn(_call(one), blocks)
-
-
-def _room(one: Offer) -> int:
-    """What the rest of the message, with the fullest menu, leaves for code."""
-    rest = total([*_top(one), *_bottom(one, is_cut=True), _fine_print(one)])
-    menu_room = 3200 if one.is_suggestion else 0
-    return max(0, MESSAGE_TOTAL - rest - menu_room - 500)
+    return drawn(_call(one), blocks, kept=code.blocks)
 
 
 def _top(one: Offer) -> list[JsonObject]:
@@ -185,24 +178,22 @@ def _params(one: Offer) -> list[tuple[str, object]]:
     return [(name, json.dumps(one_value)) for name, one_value in one.params.items()]
 
 
-def _code(one: Offer, *, room: int) -> _Code:
+def _code(one: Offer) -> _Code:
+    """A function of the plan alone, so whether there is a file never changes while people decide."""
     plan = one.plan
     where, where_is_cut = _where(plan.targets)
-    undo_runs = (
-        text.fenced("\n".join(plan.undo.will_run), min(UNDO_ROOM, room // 4)) if plan.undo.will_run else None
-    )
+    undo_text, undo_is_cut = _undo_text(plan)
+    undo_runs = text.fenced("\n".join(plan.undo.will_run), UNDO_ROOM) if plan.undo.will_run else None
     lines = "\n".join(_exactly(plan))
-    runs = text.fenced(lines, min(WILL_RUN_ROOM, room * 3 // 4)) if lines.strip() else None
+    runs = text.fenced(lines, WILL_RUN_ROOM) if lines.strip() else None
+    is_cut = where_is_cut or undo_is_cut or text.size(_state(plan)) > FIELD_ROOM
+    is_cut = is_cut or any(not part.is_whole for part in (runs, undo_runs) if part)
     if runs is not None and not runs.is_whole:
-        runs = text.fenced(
-            lines, min(PREVIEW_ROOM, room * 3 // 4)
-        )  # the file has it: no wall of text as well
-    undo_text, undo_is_cut = _undo_text(one)
+        runs = text.fenced(lines, PREVIEW_ROOM)  # the file has it: no wall of text as well
     blocks = [section(f"*This runs* {where}:" if runs else f"*Where:* {where}")]
     blocks += [section(piece) for piece in runs.texts] if runs else []
     blocks.append(section(undo_text + (" It would run:" if undo_runs else "")))
     blocks += [section(piece) for piece in undo_runs.texts] if undo_runs else []
-    is_cut = where_is_cut or undo_is_cut or any(not part.is_whole for part in (runs, undo_runs) if part)
     return _Code(blocks=tuple(blocks), is_cut=is_cut)
 
 
@@ -216,29 +207,28 @@ def _exactly(plan: Plan) -> tuple[str, ...]:
 def _where(targets: Sequence[Target]) -> tuple[str, bool]:
     if not targets:
         return "(it touches no target)", False
-    shown = [_target(target) for target in targets]
     by_environment: dict[str, list[str]] = {}
-    for target, words in zip(targets, shown, strict=True):
-        by_environment.setdefault(target.environment, []).append(words)
+    for target in targets[:TARGETS]:
+        by_environment.setdefault(target.environment, []).append(_target(target))
     parts = [
-        f"{f'in *{text.value(name, 60)}* ' if name else ''}on {text.listed(group, most=TARGETS)}"
+        f"{f'in *{text.value(name, 40)}* ' if name else ''}on {text.listed(group, most=TARGETS)}"
         for name, group in by_environment.items()
     ]
-    is_cut = any(len(group) > TARGETS for group in by_environment.values()) or len(parts) > 4
-    is_cut = is_cut or any(text.size(target.key) > 70 for target in targets)
-    return ", ".join(parts[:4]), is_cut
+    more = f" and {len(targets) - TARGETS} more" if len(targets) > TARGETS else ""
+    is_cut = bool(more) or any(text.size(one.name) > 40 or text.size(one.environment) > 30 for one in targets)
+    return ", ".join(parts) + more, is_cut
 
 
 def _target(target: Target) -> str:
     if target.kind == "channel":
         return text.mention(target.name)
-    return text.code(f"{target.kind} {target.name}", 80)
+    return text.code(f"{target.kind} {target.name}", 60)
 
 
-def _undo_text(one: Offer) -> tuple[str, bool]:
-    undo = one.plan.undo
-    words = text.value(undo.text, 500) if undo.text else ""
-    is_cut = text.size(words) > 480
+def _undo_text(plan: Plan) -> tuple[str, bool]:
+    undo = plan.undo
+    words = text.value(undo.text, 250) if undo.text else ""
+    is_cut = text.size(undo.text) > 250 or text.CUT_MARK in words
     match undo.kind:
         case "step":
             said = f"*Undo:* {words or 'by the step below'}. Approving this approves its undo too."
@@ -260,9 +250,9 @@ def _bottom(one: Offer, *, is_cut: bool) -> list[JsonObject]:
     blocks.append(
         fields(
             [
-                f"*State now → after*\n{_state(one.plan)}",
+                f"*State now → after*\n{text.cut_markup(_state(one.plan), FIELD_ROOM)}",
                 f"*Risk*\n{text.value(one.plan.risk or 'not said', 40)}",
-                f"*Who may approve*\n{asked_people(one.asked)} ({how_many(one.asked)})",
+                f"*Who may approve*\n{text.cut_markup(asked_people(one.asked), FIELD_ROOM)} ({how_many(one.asked)})",
                 f"*Decide before*\n{text.moment(one.expires_at)}. After that it does not run.",
             ]
         )
@@ -277,11 +267,8 @@ def _bottom(one: Offer, *, is_cut: bool) -> list[JsonObject]:
 
 def _state(plan: Plan) -> str:
     lines = [
-        f"{text.value(label, 60)}: {text.value(shown, STATE_ROOM)}"
-        for label, shown in list(plan.shown.items())[:STATE_LINES]
+        f"{text.value(label, 60)}: {text.value(shown, FIELD_ROOM)}" for label, shown in plan.shown.items()
     ]
-    if len(plan.shown) > STATE_LINES:
-        lines.append(f"… and {len(plan.shown) - STATE_LINES} more")
     if not plan.observable:
         lines.append("state not observable")
     if not plan.changes:
@@ -386,7 +373,7 @@ def _spent(one: Offer) -> Drawn:
     where, _ = _where(one.plan.targets)
     blocks = [section(f"*{text.capital(one.place)}: {_does(one)}*\n{one.became}")]
     blocks += _short_code(one.plan)
-    undo, _ = _undo_text(replace(one, became=""))
+    undo, _ = _undo_text(one.plan)
     blocks.append(context(f"Proposed {where}", undo.split(" Approving")[0]))
     blocks.append(_fine_print(one))
     return drawn(

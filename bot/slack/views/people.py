@@ -6,7 +6,7 @@ from bot.runs.events import Actor, Asked, Permission
 from bot.runs.policy import is_user_group
 from bot.slack import text
 
-MOST_MENTIONS = 40
+MOST_MENTIONS = 24
 
 
 def who(actor: Actor) -> str:
