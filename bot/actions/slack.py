@@ -78,9 +78,7 @@ class SlackAction:
         at = plan.guarded
         try:
             async with asyncio.timeout(plan.timeout_s):
-                where = await self._tools.post(
-                    at["channel"], at["thread_ts"], str(plan.input["message"]), at["key"]
-                )
+                await self._tools.post(at["channel"], at["thread_ts"], str(plan.input["message"]), at["key"])
         except TimeoutError as error:
             raise ActionUnknown(
                 f"Slack did not say within {plan.timeout_s:g} s whether the message was posted",
@@ -88,7 +86,7 @@ class SlackAction:
             ) from error
         except DeliveryError as error:
             raise ActionRetry(f"the message was not posted: {error.message}", hint=error.hint) from error
-        return Outcome(verdict="succeeded", effect="none", summary=f"posted in {at['channel']}", output=where)
+        return Outcome(verdict="succeeded", effect="none", summary=f"posted in {at['channel']}")
 
     async def dry_run(self, plan: Plan) -> Outcome:
         """Posts nothing."""

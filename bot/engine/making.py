@@ -23,6 +23,7 @@ from bot.runs.policy import Policy, check_place, has_scopes, is_unattended, poli
 from bot.runs.state import Run
 
 THREAD = "incident:"
+UNDO_WORDS_LIMIT = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,15 +100,16 @@ class Maker:
         values = run_values(run)
         risk = step.rules.risk or step.action_rules.risk
         scope = self.scope(run, key=str(key), timeout_s=step.timeout_s, risk=risk)
-        values, params = _own_scope(step, values, run.runbook.params)
-        plan = await self._concrete(step, values, params, scope)
-        if step.rollback is not None:
-            return replace(plan, undo=await self._declared(step.rollback, values, params, scope))
-        return replace(plan, undo=_natural(step, plan))
+        plan = await self._concrete(step, values, run.runbook.params, scope)
+        if step.rollback is None:
+            return replace(plan, undo=_natural(step, plan))
+        return replace(plan, undo=await self._declared(step.rollback, values, run.runbook.params, scope))
 
     async def _concrete(
         self, step: Step, values: JsonObject, params: Sequence[Param], scope: PlanScope
     ) -> Plan:
+        """A step or an inverse, both spelled in the run's own names (see `schema.Step.arguments`)."""
+        values, params = _own_scope(step, values, params)
         action = self.action(step.type)
         dashes = [f"params.{param.name}" for param in params if param.allow_leading_dash]
         rendered = render(step.input, action.Input, values, dash_allowed=dashes)
@@ -118,12 +120,11 @@ class Maker:
     ) -> Undo:
         if rollback.step is None:
             return Undo(kind="manual", text=rollback.manual)
-        values, params = _own_scope(rollback.step, values, params)
         scope = replace(scope, timeout_s=rollback.step.timeout_s)
         inverse = await self._concrete(rollback.step, values, params, scope)
         return Undo(
             kind="step",
-            text=inverse.text,
+            text=_undo_words(inverse),
             type=inverse.type,
             input=inverse.input,
             targets=inverse.targets,
@@ -131,6 +132,12 @@ class Maker:
             expect=tuple(one.model_dump(mode="json") for one in rollback.step.expect),
             timeout_s=inverse.timeout_s,
         )
+
+
+def _undo_words(inverse: Plan) -> str:
+    """An undo is approved together with its step, so the words are what it would run wherever that is short enough."""
+    words = "; ".join(inverse.will_run)
+    return words if 0 < len(words) <= UNDO_WORDS_LIMIT and "\n" not in words else inverse.text
 
 
 def _own_scope(step: Step, values: JsonObject, params: Sequence[Param]) -> tuple[JsonObject, Sequence[Param]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bot.catalog.schema import Catalog, Limits, Param, Rules
+from bot.catalog.schema import Catalog, Limits, Param, Rollback, Rules, Step
 from bot.errors import AlreadyDecided, BadInput, Expired, NotPermitted, Refused, Stale
 from bot.runs.events import StepFinished, StepKey, StepStarted, UndoFinished
 from tests.engine.house import ALICE, BOB, EVE, UNATTENDED, House, caller, catalog, dial_step, runbook
@@ -519,3 +519,38 @@ async def test_a_run_from_a_suggestion_stays_in_the_environment_it_was_suggested
     assert run.status == "failed"
     assert run.finished is not None
     assert "this run is for staging, but the step would touch prod" in run.finished.reason
+
+
+async def test_a_rollback_speaks_of_the_runbooks_params_also_beside_an_action(opened: Opened) -> None:
+    undo = Rollback(
+        step=Step(
+            name="back",
+            type="dial",
+            action="turn-dial",  # type: ignore[arg-type]
+            arguments={"to": "{{ params.before }}"},
+            params=(Param(name="to", type="int"),),
+            input={"dial": "a", "value": "{{ params.to }}"},
+        )
+    )
+    step = Step(
+        name="a",
+        type="dial",
+        action="turn-dial",  # type: ignore[arg-type]
+        arguments={"to": "{{ params.level }}"},
+        params=(Param(name="to", type="int"),),
+        input={"dial": "a", "value": "{{ params.to }}", "mode": "applied_then_fail"},
+        rules=Rules(approvers=("U0ALICE",)),
+        rollback=undo,
+    )
+    params = (Param(name="level", type="int", default=7), Param(name="before", type="int", default=2))
+    files = catalog(
+        runbook("turn", step, params=params, rollback_on_failure=True), actions={"turn-dial": step}
+    )
+    house = await opened(files)
+    incident = await house.page()
+    assert incident.open_suggestion is not None
+    assert incident.open_suggestion.made.plan.undo.text == "turn a to 2"
+    await house.operations.approve(house.ref(incident), ALICE)
+    run = await house.finished((await house.the_run()).id)
+    assert run.status == "rolled_back"
+    assert house.world.turns == [("a", 7), ("a", 2)]
