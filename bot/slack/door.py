@@ -25,7 +25,7 @@ from bot.slack.answering import Answers
 from bot.slack.calls import SlackTrouble
 from bot.slack.directory import SlackDirectory
 from bot.slack.errands import Errands
-from bot.slack.gateway import Gateway
+from bot.slack.gateway import Gateway, library_logger
 from bot.slack.hearing import Hearing
 from bot.slack.http_mode import HttpMode, status_of
 from bot.slack.listeners import Listeners
@@ -143,9 +143,12 @@ async def check_bot_token(gateway: Gateway) -> bool:
 
 
 def _bolt(gateway: Gateway) -> AsyncApp:
+    logger = library_logger("bolt")
+    # Bolt finds SLACK_BOT_TOKEN in the environment and warns that it will not use it; it need not.
+    logger.setLevel(logging.ERROR)
     app = AsyncApp(
         name="runbook-bot",
-        logger=logging.getLogger("bot.slack.bolt"),
+        logger=logger,
         client=gateway.client,
         # Empty on purpose: signatures are checked before Bolt sees a request.
         signing_secret="",
@@ -153,6 +156,7 @@ def _bolt(gateway: Gateway) -> AsyncApp:
         ignoring_self_events_enabled=True,
         process_before_response=False,
     )
+    logger.setLevel(logging.WARNING)
     if app.oauth_flow is not None:
         raise SettingsError(
             "SLACK_CLIENT_ID and SLACK_CLIENT_SECRET are set, and slack_bolt would install itself as an OAuth app",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -54,10 +55,26 @@ def is_loopback(base_url: str) -> bool:
     return (urlsplit(base_url).hostname or "") in ("127.0.0.1", "::1", "localhost")
 
 
+def library_logger(name: str) -> logging.Logger:
+    """A logger for Slack's libraries with a level of its own.
+
+    They ask `logger.level`, which is 0 where none was set, and then format every request for a debug line that nobody
+    reads; with the root at DEBUG that line would hold people's messages.
+    """
+    logger = logging.getLogger(f"bot.slack.{name}")
+    logger.setLevel(logging.WARNING)
+    return logger
+
+
 def web_client(token: str, *, base_url: str, session: aiohttp.ClientSession | None = None) -> AsyncWebClient:
     """The SDK's client without its retries (see `calls`) and without a proxy to ourselves."""
     client = AsyncWebClient(
-        token=token, base_url=base_url, timeout=int(CALL_TIMEOUT_S), session=session, retry_handlers=[]
+        token=token,
+        base_url=base_url,
+        timeout=int(CALL_TIMEOUT_S),
+        session=session,
+        retry_handlers=[],
+        logger=library_logger("web"),
     )
     if is_loopback(base_url):
         client.proxy = None

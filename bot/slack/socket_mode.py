@@ -10,7 +10,6 @@ Being healthy is "a frame came lately" (Slack and we ping each other), not "the 
 from __future__ import annotations
 
 import asyncio
-import logging
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,7 +20,7 @@ from slack_bolt.async_app import AsyncApp
 from bot.engine.clock import Clock
 from bot.errors import SettingsError
 from bot.slack.calls import Calls, SlackTrouble
-from bot.slack.gateway import is_loopback, web_client
+from bot.slack.gateway import is_loopback, library_logger, web_client
 
 log = structlog.get_logger()
 
@@ -80,7 +79,7 @@ class SocketMode:
         handler = AsyncSocketModeHandler(
             self._app,
             self._app_token,
-            logger=logging.getLogger("bot.slack.socket_mode"),
+            logger=library_logger("socket_mode"),
             web_client=web,
             ping_interval=self._ping_every_s,
         )

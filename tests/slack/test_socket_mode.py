@@ -17,6 +17,7 @@ from bot.slack.gateway import Gateway
 from bot.slack.socket_mode import SocketMode
 from tests.slack.desk import CHANNEL, Desk, HandClock
 from tests.slack.entrance import Door
+from tests.slack.recording import Recording
 
 
 @pytest.fixture
@@ -48,6 +49,15 @@ async def test_a_wrong_bot_token_is_one_clear_sentence(slack: Sandbox, clock: Ha
     with pytest.raises(SettingsError, match="slack refuses SLACK_BOT_TOKEN"):
         await check_bot_token(gateway)
     await gateway.close()
+
+
+def test_a_stray_oauth_client_in_the_environment_is_named(
+    desk: Desk, operations: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLACK_CLIENT_ID", "1.2")
+    monkeypatch.setenv("SLACK_CLIENT_SECRET", "x")
+    with pytest.raises(SettingsError, match="SLACK_CLIENT_ID"):
+        Door(desk, operations, mode="http")
 
 
 async def test_a_slack_that_cannot_be_reached_does_not_keep_us_from_starting(
