@@ -191,11 +191,7 @@ class StepHead(FileModel):
         return rules.model_copy(
             update={
                 "requires_approval": next((value for value in said if value is not None), None),
-                **{
-                    key: tuple(value) if isinstance(value, list) else value
-                    for key, value in own.items()
-                    if value not in (None, [])
-                },
+                **{key: value for key, value in own.items() if value not in (None, ())},
             }
         )
 

@@ -465,3 +465,27 @@ class TestCommit:
 
     def test_outside_git_there_is_none(self, tmp_path: Path) -> None:
         assert loaded(tmp_path, {}).commit == ""
+
+
+def test_who_must_agree_may_stand_at_a_step_or_under_its_safety(tmp_path: Path) -> None:
+    people = {"approvers": ["U0BOSS01"], "min_approvals": 2}
+    under = runbook(
+        tmp_path / "under", [{"command": "x", "safety": people, "name": "a"}], safety={"scopes": ["prod"]}
+    )
+    beside = runbook(
+        tmp_path / "beside", [{"command": "x", **people, "name": "a"}], safety={"scopes": ["prod"]}
+    )
+    for one in (under, beside):
+        assert one.steps[0].rules.approvers == ("U0BOSS01",)
+        assert one.steps[0].rules.min_approvals == 2
+
+
+def test_approvers_of_an_action_hold_in_every_runbook_that_uses_it(tmp_path: Path) -> None:
+    action = {
+        "id": "x",
+        "command": "x",
+        "host": "web-1",
+        "safety": {"approvers": ["U0BOSS01"], "scopes": ["prod"]},
+    }
+    found = runbook(tmp_path, [{"action": "x"}], **{"actions/x.yaml": action})
+    assert found.steps[0].action_rules.approvers == ("U0BOSS01",)
