@@ -1,0 +1,44 @@
+"""A signed PagerDuty webhook until the first message of its incident stands in the workspace.
+
+Counted: from before the webhook is sent, over a kept connection, until the workspace has taken the first message: the
+signature, the inbox's commit, the triage, the incident's commit, the drawing of the card, the delivery's commit, the
+call. Not counted: the answer to that call, the suggestion and everything after it.
+
+Beside it a bare Bolt app that posts the very same message for the very same request and does nothing else, in the same
+kind of process, to the same kind of workspace. Own time is what is left when the app's is taken away.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.bench import scene
+from tests.bench.harness import Row, figures
+
+WARM_UPS = 25
+SAMPLES = 100
+
+
+async def measure(folder: Path) -> list[Row]:
+    """Bot and bare app in turns."""
+    ours: list[float] = []
+    beside: list[float] = []
+    async with scene.bot(folder / "bot") as bot:
+        _, first = await bot.page()
+        await bot.settle()
+        async with scene.bare(folder / "bare", first=first, offer=bot.newest("Approve") or first) as bare:
+            for count in range(WARM_UPS + SAMPLES):
+                for place, samples in ((bot, ours), (bare, beside)):
+                    took_s, _ = await place.page()
+                    await place.settle()
+                    if count >= WARM_UPS:
+                        samples.append(took_s)
+    return [
+        Row(
+            what="webhook → first message",
+            ours=figures(ours),
+            beside_what="bare Bolt app that posts it",
+            beside=figures(beside),
+            promised_ms=5.0,
+        )
+    ]
