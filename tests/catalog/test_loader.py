@@ -468,7 +468,7 @@ class TestCommit:
 
 
 def test_who_must_agree_may_stand_at_a_step_or_under_its_safety(tmp_path: Path) -> None:
-    people = {"approvers": ["U0BOSS01"], "min_approvals": 2}
+    people = {"approvers": ["U0BOSS01", "U0BOSS02"], "min_approvals": 2}
     under = runbook(
         tmp_path / "under", [{"command": "x", "safety": people, "name": "a"}], safety={"scopes": ["prod"]}
     )
@@ -476,7 +476,7 @@ def test_who_must_agree_may_stand_at_a_step_or_under_its_safety(tmp_path: Path) 
         tmp_path / "beside", [{"command": "x", **people, "name": "a"}], safety={"scopes": ["prod"]}
     )
     for one in (under, beside):
-        assert one.steps[0].rules.approvers == ("U0BOSS01",)
+        assert one.steps[0].rules.approvers == ("U0BOSS01", "U0BOSS02")
         assert one.steps[0].rules.min_approvals == 2
 
 
