@@ -43,7 +43,8 @@ from bot.slack.views.drawn import Drawn
 from bot.slack.views.menu import Menu
 from bot.slack.views.offer import Offer, needs_file, offer, whole, whole_text
 from bot.slack.views.people import who
-from bot.slack.views.run import end, run_card, step_title, undo_question, unknown
+from bot.slack.views.questions import undo_question, unknown
+from bot.slack.views.run import end, run_card, step_title
 
 DIGEST_SHOWN = 12
 

@@ -26,7 +26,8 @@ of its own: the suggestion goes on to collect approvals where people are looking
 **Live and frozen.** A live message may be drawn anew from the fold of now. A final one is drawn from what was true at
 its event (and from what never changes after it), so drawing it again gives the same; and if a later version words it
 differently, delivery leaves it as it was said. A message goes from live to final once: its last update takes the
-buttons away. An inert message never wakes anybody again; mentions stand where a person is needed now.
+buttons away. Mentions stand only where a person is needed now, so a thread that catches up late rings nobody for what
+is decided: a reminder that is posted after the decision comes without them, and a direct message does not come at all.
 
 **Order.** Streams are merged by time, each keeping its own order. An event that is older than its predecessor (a run's
 first proposal carries the time of the suggestion it was) counts as its predecessor's time. At the same time the

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -10,7 +11,7 @@ from bot.intake import incident as incidents
 from bot.intake.incident import Origin, Place
 from bot.runs import events as runs
 from bot.runs.events import ArtifactRef, Asked, ProposalId, RunId, StepKey
-from bot.runs.plan import Undo
+from bot.runs.plan import Target, Undo
 from bot.slack import ids
 from bot.slack.message import Message
 from bot.slack.thread import messages
@@ -345,3 +346,30 @@ def _markup(value: Any) -> list[str]:
             return []
         return [text for one in value.values() for text in _markup(one)]
     return []
+
+
+def test_an_undo_that_acts_elsewhere_names_where() -> None:
+    undo = Undo(
+        kind="step",
+        text="start it on the standby",
+        type="shell",
+        targets=(Target(kind="host", name="standby-1", environment="prod"),),
+        will_run=("standby-1: systemctl start payments",),
+    )
+    stage = Stage(plan=shell_plan("systemctl stop payments", undo=undo)).opened().suggested()
+    assert "`host standby-1`" in str(stage.message("suggestion:p-1").blocks)
+
+
+def test_a_step_without_words_for_what_runs_shows_its_input() -> None:
+    plan = replace(SCALE_PLAN, type="python", will_run=(), input={"replicas": 5})
+    assert 'python {\\"replicas\\": 5}' in json.dumps(
+        Stage(plan=plan).opened().suggested().message("suggestion:p-1").blocks
+    )
+
+
+def test_a_file_hides_nothing() -> None:
+    long = "x" * 5000 + "\u202e"
+    stage = Stage(plan=shell_plan(long, shown={"a": "\u200b"})).opened().suggested()
+    body = stage.message("whole:p-1").files[0].body.decode()
+    assert "⟨U+202E⟩" in body
+    assert "⟨U+200B⟩" in body
