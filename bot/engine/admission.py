@@ -15,8 +15,11 @@ from dataclasses import dataclass, field, replace
 from bot.catalog.schema import Catalog
 from bot.journal.base import Hold, Journal
 from bot.runs.events import RunId
-from bot.runs.plan import Plan
+from bot.runs.plan import Plan, Target
 from bot.runs.state import Run
+
+
+SHORT_ID = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,14 +54,14 @@ class Admission:
         ahead = self._ahead(wanted)
         if ahead:
             self._line_up(wanted)
-            return Wait(waiting_for=self._words_ahead(ahead[-1], wanted), position=len(ahead) + 1)
+            return Wait(waiting_for=await self._words_ahead(ahead[-1], wanted), position=len(ahead) + 1)
         in_the_way = await self._take(wanted)
         if in_the_way is None:
             if self._leave_line(run.id):
                 self._wake()
             return None
         self._line_up(replace(wanted, for_slot=in_the_way.name.startswith("slot:")))
-        return Wait(waiting_for=self._words(in_the_way, wanted), position=1)
+        return Wait(waiting_for=await self._words(in_the_way, wanted), position=1)
 
     async def try_more(self, run: Run, targets: Sequence[str]) -> Hold | None:
         """Take further targets without waiting; the hold that is in the way, or None."""
@@ -74,12 +77,12 @@ class Admission:
         """Set once when something is given back."""
         return self._freed
 
-    def line_up(self, waiting: Sequence[tuple[Run, Sequence[str]]]) -> None:
-        """After a restart: the line as the journal tells it, in the order given."""
-        self._line = [
-            _Wanted(run_id=run.id, tenant=run.opened.tenant, targets=frozenset(targets))
-            for run, targets in waiting
-        ]
+    async def line_up(self, runs: Sequence[Run]) -> None:
+        """After a restart: those that waited, in the order they came. What was given back meanwhile is handed out
+        here, to the first, because the runs are taken up in no particular order."""
+        waiting = [(run.queued_since, run.id, run) for run in runs if run.queued_since is not None]
+        for _, _, run in sorted(waiting, key=lambda one: one[:2]):
+            await self.enter(run, _wanted_by(run))
 
     async def drop_strays(self, open_runs: Sequence[RunId]) -> None:
         """Release what finished runs still hold because a crash came between their end and the release."""
@@ -130,20 +133,30 @@ class Admission:
     def _limit(self) -> int:
         return max(1, self.catalog().limits.max_concurrent_runbooks)
 
-    def _words_ahead(self, before: _Wanted, wanted: _Wanted) -> str:
+    async def _words_ahead(self, before: _Wanted, wanted: _Wanted) -> str:
         shared = sorted(before.targets & wanted.targets)
         if shared:
-            return f"{shared[0].partition(':')[2]}, for which run {before.run_id} waits before it"
-        return self._words(Hold(name="slot:", run_id=before.run_id), wanted)
+            name = await self.name_of(before.run_id)
+            return f"{shared[0].partition(':')[2]}, for which {name} waits before it"
+        return await self._words(Hold(name="slot:", run_id=before.run_id), wanted)
 
-    def _words(self, hold: Hold, wanted: _Wanted) -> str:
+    async def _words(self, hold: Hold, wanted: _Wanted) -> str:
         if hold.name.startswith("slot:"):
             return f"one of the {self._limit()} slots of {wanted.tenant or 'the team'}"
-        return f"{hold.name.partition(':')[2]}, held by run {hold.run_id}"
+        return f"{hold.name.partition(':')[2]}, held by {await self.name_of(hold.run_id)}"
+
+    async def name_of(self, run_id: RunId) -> str:
+        """A run as people know it: by its runbook, and by enough of its id to tell it from another."""
+        row = await self.journal.run_row(run_id)
+        return f"the run of {row.runbook} ({run_id[:SHORT_ID]})" if row is not None else f"run {run_id}"
 
 
 def lockable(plan: Plan) -> tuple[str, ...]:
     """The targets a plan must hold alone: everything it changes; a channel is nobody's alone."""
     if not plan.changes:
         return ()
-    return tuple(sorted(target.key for target in plan.targets if target.kind != "channel"))
+    return _keys(plan.targets)
+
+
+def _keys(targets: Sequence[Target]) -> tuple[str, ...]:
+    return tuple(sorted(target.key for target in targets if target.kind != "channel"))

@@ -71,13 +71,25 @@ def next_for(incident: Incident, runs: Sequence[Run], now: datetime) -> Incident
     if incident.is_resolved:
         if suggestion is not None:
             return Note(events=(_withdrawn(suggestion, now, RESOLVED),))
-        undecided = next((run for run in runs if is_undecided(run)), None)
+        undecided = next((run for run in runs if _was_undecided(run, incident)), None)
         return Idle() if undecided is None else CloseRun(run=undecided)
     if suggestion is not None:
         return _timer(suggestion, now)
     if _wants_suggestion(incident, runs):
         return Suggest()
     return Idle()
+
+
+def _was_undecided(run: Run, incident: Incident) -> bool:
+    """Whether the end of the incident found it so; what is proposed after that, somebody wants all the same."""
+    resolved_at = incident.resolved_at
+    proposal = run.open_proposal
+    return (
+        is_undecided(run)
+        and proposal is not None
+        and resolved_at is not None
+        and proposal.made.at <= resolved_at
+    )
 
 
 def is_undecided(run: Run) -> bool:

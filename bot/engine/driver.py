@@ -56,7 +56,6 @@ from bot.runs.events import (
     ProposalVoided,
     Result,
     RunAdmitted,
-    RunFinished,
     RunQueued,
     StepFinished,
     StepKey,
@@ -89,6 +88,7 @@ class Driver:
     catalog: Callable[[], Catalog]
     action: Callable[[str], Action]
     clock: Clock
+    retry_journal_s: float = RETRY_JOURNAL_S
 
     async def perform(self, run: Run, effect: NextEffect) -> asyncio.Event | None:
         """Carry one effect out. None: look again at once; an event: nothing to do until it is set (or the run changes).
@@ -98,8 +98,6 @@ class Driver:
         match effect:
             case Record():
                 await self._append(run, *effect.events)
-                if any(isinstance(event, RunFinished) for event in effect.events):
-                    await self.admission.leave(run.id)
             case AskApproval():
                 await self._propose(run, effect.step, effect.reason)
             case RunAction():
@@ -159,7 +157,11 @@ class Driver:
         proposal = state.proposal
         assert proposal is not None
         assert proposal.id == proposal_id
+        if proposal.started is not None:
+            return await self._run_again(run, state, proposal, proposal.started.plan)
         if not await self._still_allowed(run, state, proposal):
+            if run.admitted is None:
+                await self.admission.leave(run.id)  # it waits for people again, and people hold up nobody
             return None
         freed = self.admission.freed()
         admitted = await self._admit(run, lockable(proposal.made.plan))
@@ -176,18 +178,40 @@ class Driver:
             return None
         in_the_way = await self.admission.try_more(run, lockable(made.plan))
         if in_the_way is not None:
-            reason = f"{in_the_way.name.partition(':')[2]} is held by run {in_the_way.run_id} now"
+            holder = await self.admission.name_of(in_the_way.run_id)
+            reason = f"{in_the_way.name.partition(':')[2]} is held by {holder} now"
             await self._void(run, proposal, reason)
             await self._propose(await self.ledger.run(run.id), key, reason, ask=True)
             return None
         await self._execute(run, state, proposal, made.plan)
         return None
 
+    async def _run_again(
+        self, run: Run, state: StepState, proposal: Proposal, plan: Plan
+    ) -> asyncio.Event | None:
+        """Send an idempotent step once more, as it was approved; its first try may have moved what is guarded.
+
+        The plan is the one that was started, so its undo still leads back to before the first try. Where the step
+        would now send something else, or cannot be planned at all, its outcome is unknown and people decide.
+        """
+        freed = self.admission.freed()
+        admitted = await self._admit(run, lockable(plan))
+        if admitted is None:
+            return freed
+        if not run.opened.dry_run:
+            try:
+                made = await self.maker.make(admitted, state.key)
+            except NotMade:
+                made = None
+            if made is None or not _sends_the_same(made.plan, plan):
+                await self._recover(admitted, state.key, proposal.id)
+                return None
+        await self._execute(admitted, state, proposal, plan)
+        return None
+
     async def _still_allowed(self, run: Run, state: StepState, proposal: Proposal) -> bool:
         """Hold the approvals against the rules of this moment; what no longer counts is voided, and said."""
         asked = proposal.made.asked
-        if proposal.started is not None:
-            return True
         try:
             policy = self.maker.policy(run, state.key)
         except NotPermitted as refusal:
@@ -266,17 +290,34 @@ class Driver:
         )
 
     async def _append_fact(self, run: Run, event: Event, artifacts: Sequence[Artifact] = ()) -> None:
-        """Append what happened, on top of whatever the run has become, however long it takes."""
+        """Append what happened, on top of whatever the run has become, however long it takes.
+
+        An append that the journal could not confirm may have landed: the conflict that the next try then meets is
+        with itself, and the run shows that it has this outcome already.
+        """
+        is_unsure = False
         while True:
             try:
                 await self._append(run, event, artifacts=artifacts)
             except VersionConflict:
-                run = await self.ledger.run(run.id)
+                run = await self._reread(run)
+                if is_unsure and any(type(one) is type(event) and one == event for one in run.events):
+                    return
             except JournalUnavailable as problem:
                 log.error("outcome-not-recorded-yet", run=run.id, reason=problem.message)
-                await asyncio.sleep(RETRY_JOURNAL_S)
+                is_unsure = True
+                await asyncio.sleep(self.retry_journal_s)
             else:
                 return
+
+    async def _reread(self, run: Run) -> Run:
+        """The run as it is now, as soon as it can be read."""
+        while True:
+            try:
+                return await self.ledger.run(run.id)
+            except JournalUnavailable as problem:
+                log.error("outcome-not-recorded-yet", run=run.id, reason=problem.message)
+                await asyncio.sleep(self.retry_journal_s)
 
     # ------------------------------------------------------------ unknown outcomes
 
@@ -315,6 +356,12 @@ class Driver:
         admitted = await self._admit(run, lockable(plan))
         if admitted is None:
             return freed
+        in_the_way = await self.admission.try_more(admitted, lockable(plan))
+        if in_the_way is not None:
+            holder = await self.admission.name_of(in_the_way.run_id)
+            reason = f"{in_the_way.name.partition(':')[2]} is held by {holder} now"
+            await self._append(admitted, UndoBlocked(at=self.clock.now(), step=key, reason=reason))
+            return None
         run = await self._append(admitted, UndoStarted(at=self.clock.now(), step=key, plan=plan))
         expect = tuple(Expect.model_validate(one) for one in undo.expect)
         result, artifacts = await self.execution.run(
@@ -336,6 +383,16 @@ class Driver:
         if drift:
             raise Refused(f"the state is not what the step left behind: {drift}")
         return replace(plan, undo=Undo(text="an undo is not undone by the bot"))
+
+
+def _sends_the_same(now: Plan, then: Plan) -> bool:
+    """Whether two plans of one step do the same to the same things, whatever the state is that they start from."""
+    return (now.type, now.input, now.targets, now.will_run) == (
+        then.type,
+        then.input,
+        then.targets,
+        then.will_run,
+    )
 
 
 def _drift(expected: Mapping[str, Any], found: Mapping[str, Any]) -> str:

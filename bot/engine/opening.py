@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from bot.catalog.schema import Catalog, Runbook
-from bot.intake.incident import Incident, RunbookSuggested
+from bot.intake.incident import Incident, Suggestion
 from bot.runs.events import Actor, RunId, RunOpened, StepKey, StepProposed
 from bot.runs.plan import JsonObject
 
@@ -73,8 +73,9 @@ def values_of(incident: Incident, catalog: Catalog) -> JsonObject:
     }
 
 
-def from_suggestion(made: RunbookSuggested, run_opened: RunOpened) -> tuple[RunOpened, StepProposed]:
+def from_suggestion(suggestion: Suggestion, run_opened: RunOpened) -> tuple[RunOpened, StepProposed]:
     """The two first events of the run a suggestion becomes: its proposal is the run's first, digest and all."""
+    made = suggestion.made
     proposal = StepProposed(
         at=made.at,
         proposal_id=made.suggestion_id,
@@ -83,7 +84,7 @@ def from_suggestion(made: RunbookSuggested, run_opened: RunOpened) -> tuple[RunO
         digest=made.digest,
         asked=made.asked,
         expires_at=made.expires_at,
-        remind_at=None,
+        remind_at=None if suggestion.reminded else made.remind_at,
         reason=made.reason,
     )
     return run_opened, proposal

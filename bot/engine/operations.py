@@ -25,7 +25,7 @@ from bot.engine.ports import ClickRef, Directory
 from bot.engine.proposing import memberships_of
 from bot.engine.starting import Start, Starting, again
 from bot.engine.suggesting import runbook_named, starters_of
-from bot.errors import AlreadyDecided, BadInput, Expired, NotFound, Stale
+from bot.errors import AlreadyDecided, BadInput, Expired, NotFound, NotPermitted, Stale
 from bot.intake.incident import (
     Incident,
     Suggestion,
@@ -48,6 +48,11 @@ from bot.runs.decide import (
 from bot.runs.events import Asked, Choice, IncidentId, RunId, RunOpened, StepKey
 from bot.runs.policy import Caller, Policy, permit
 from bot.runs.state import Run, fold
+
+NOBODY = Policy(
+    asks=True, approvers=(), source="", min_approvals=1, allow_self_approval=False, risk="", message=""
+)
+"""The rules for a step that the catalog of today no longer has."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,7 +196,7 @@ class Operations:
         """The first authorised click: run, proposal, decision and the end of the suggestion, or nothing at all."""
         _refuse_withdrawn(suggestion)
         run_opened = self._opened_from(incident, suggestion)
-        first = from_suggestion(suggestion.made, run_opened)
+        first = from_suggestion(suggestion, run_opened)
         draft = fold(first)
         decided = decide(draft, intent, await self._ground_for(draft, ref, caller))
         now = self.clock.now()
@@ -228,7 +233,7 @@ class Operations:
         if suggestion is None:
             raise NotFound("this button belongs to nothing that is still there")
         _refuse_withdrawn(suggestion)
-        return fold(from_suggestion(suggestion.made, self._opened_from(incident, suggestion)))
+        return fold(from_suggestion(suggestion, self._opened_from(incident, suggestion)))
 
     async def _ground_for(self, run: Run, ref: ClickRef, caller: Caller) -> Ground:
         found = run.proposal(ref.proposal_id)
@@ -236,9 +241,15 @@ class Operations:
             raise NotFound("this button belongs to no step of this run", hint="look at the newest message")
         return await self._ground(run, found[0].key, caller)
 
-    async def _ground(self, run: Run, key: StepKey, caller: Caller) -> Ground:
-        """Today's rules for a step, with the members of every group they name."""
-        policy = self.maker.policy(run, key)
+    async def _ground(self, run: Run, key: StepKey, caller: Caller, *, stops: bool = False) -> Ground:
+        """Today's rules for a step, with the members of every group they name. `stops`: the run is only to end, for
+        which those who were asked are enough where the catalog no longer knows it."""
+        try:
+            policy = self.maker.policy(run, key)
+        except NotPermitted:
+            if not stops:
+                raise
+            policy = NOBODY
         proposal = run.steps[key].proposal
         if not policy.approvers and proposal is not None:
             policy = _as_asked(policy, proposal.made.asked)
@@ -263,7 +274,8 @@ class Operations:
             at = at or (run.current.key if run.current else StepKey())
             if at not in run.steps:
                 raise NotFound("this run has no such step")
-            await self._append(run, intent, await self._ground(run, at, caller))
+            stops = isinstance(intent, Cancel)
+            await self._append(run, intent, await self._ground(run, at, caller, stops=stops))
 
         await again(once)
 

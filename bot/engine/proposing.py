@@ -33,7 +33,8 @@ async def proposed(
     if approvers and not asked.approvers:
         asked = replace(asked, approvers=tuple(approvers), source="starters")
     if not unattended:
-        asked = replace(asked, mention=await _mentions(asked, directory))
+        mention = await _mentions(asked, directory)
+        asked = replace(asked, mention=mention, direct_message=await _told_directly(asked, directory))
     timeout = timedelta(seconds=step.approval_timeout_s)
     return StepProposed(
         at=now,
@@ -56,6 +57,37 @@ async def _mentions(asked: Asked, directory: Directory) -> tuple[str, ...]:
 
     found = await asyncio.gather(*(one(entry) for entry in asked.approvers))
     return tuple(dict.fromkeys(name for name in found if name))
+
+
+async def _told_directly(asked: Asked, directory: Directory) -> tuple[str, ...]:
+    """Slack ids of the people behind the entries that want to be told directly: emails looked up, user groups opened.
+
+    Whoever cannot be found out now is not told directly; the mention in the thread stands for them.
+    """
+
+    async def people(entry: str) -> list[str]:
+        if "@" in entry:
+            return [await directory.user_id_of(entry)]
+        if is_user_group(entry):
+            return sorted((await directory.membership(entry)).user_ids)
+        return [entry]
+
+    found = await asyncio.gather(*(people(entry) for entry in asked.direct_message))
+    return tuple(dict.fromkeys(name for names in found for name in names if name))
+
+
+async def _people(entries: Sequence[str], directory: Directory) -> tuple[str, ...]:
+    """The Slack ids of people to write to; a group's members one by one, those nobody can name left out."""
+    found: dict[str, None] = {}
+    for entry in entries:
+        if is_user_group(entry):
+            membership = await directory.membership(entry)
+            found.update(dict.fromkeys(sorted(membership.user_ids)))
+        elif "@" in entry:
+            found[await directory.user_id_of(entry)] = None
+        else:
+            found[entry] = None
+    return tuple(user_id for user_id in found if user_id)
 
 
 async def memberships_of(entries: Sequence[str], directory: Directory) -> Mapping[str, Membership]:

@@ -12,7 +12,7 @@ from bot.runs.plan import Artifact, Outcome, Plan
 from bot.telemetry import Redactor
 
 OUTPUT_LIMIT = 4000
-"""Characters of output kept inside the event; the rest is in the file."""
+"""Characters of output kept inside the event, its end: what went wrong stands there. The rest is in the file."""
 
 FILE_FROM = 1500
 """Output longer than this ends as a file in the thread as well."""
@@ -46,7 +46,7 @@ def result_of(
         verdict=outcome.verdict,
         effect=outcome.effect if plan.changes or outcome.verdict == "unknown" else "none",
         summary=summary,
-        output=output[:OUTPUT_LIMIT],
+        output=_end(output),
         output_cut=len(output) > OUTPUT_LIMIT,
         output_redacted=was_redacted,
         expectations=expectations,
@@ -55,6 +55,15 @@ def result_of(
         duration_s=round(duration_s, 3),
     )
     return result, artifacts
+
+
+def _end(output: str) -> str:
+    """The last lines that fit, whole ones where there are line breaks."""
+    if len(output) <= OUTPUT_LIMIT:
+        return output
+    kept = output[-OUTPUT_LIMIT:]
+    _, broken, whole = kept.partition("\n")
+    return whole if broken and whole else kept
 
 
 def _expectations(expect: Sequence[Expect], outcome: Outcome) -> tuple[Expectation, ...]:

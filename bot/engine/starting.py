@@ -163,7 +163,14 @@ class Starting:
         if not entries and not service and not environment:
             entries = _anyones(catalog)
         memberships = await memberships_of(entries, self.directory)
-        permit(entries, caller, memberships, now=self.clock.now(), to="start a runbook here")
+        permit(
+            entries,
+            caller,
+            memberships,
+            now=self.clock.now(),
+            to="start a runbook here",
+            named="those who may",
+        )
 
 
 def _known_environment(catalog: Catalog, environment: str) -> None:

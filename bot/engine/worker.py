@@ -24,7 +24,7 @@ from uuid import uuid4
 
 import structlog
 
-from bot.engine.admission import Admission, lockable
+from bot.engine.admission import Admission
 from bot.engine.attending import Attendant, Idle, next_for
 from bot.engine.clock import Clock
 from bot.engine.driver import Driver
@@ -91,19 +91,10 @@ class Worker:
         rows = await journal.runs(HistoryQuery(open_only=True, limit=OPEN_LIMIT))
         runs = [await self.ledger.run(row.run_id) for row in rows]
         await self.admission.drop_strays([run.id for run in runs])
-        queued = sorted(
-            (run for run in runs if run.queued is not None and run.admitted is None),
-            key=lambda run: next(event.at for event in reversed(run.events)),
-        )
-        self.admission.line_up(
-            [
-                (run, lockable(run.current.proposal.made.plan))
-                for run in queued
-                if run.current is not None and run.current.proposal is not None
-            ]
-        )
+        await self.admission.line_up(runs)
         for run in runs:
             self._wake_run(run.id)
+            self._wake_incident(run.incident_id)  # it may have been resolved with this run still to be closed
         for incident in await journal.incidents(open_only=True, limit=OPEN_LIMIT):
             self._wake_incident(incident.incident_id)
 
@@ -146,6 +137,7 @@ class Worker:
             effect = what_next(run, self.clock.now())
             match effect:
                 case Done():
+                    await self.admission.leave(run_id)
                     self._wake_incident(run.incident_id)
                     return signal.is_set()
                 case AskHuman():

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bot.catalog.schema import Catalog, Limits, Param, Rollback, Rules, Step
+from bot.catalog.schema import ApproverGroup, Catalog, Limits, Param, Rollback, Rules, Step
 from bot.errors import AlreadyDecided, BadInput, Expired, NotPermitted, Refused, Stale
 from bot.runs.events import StepFinished, StepKey, StepStarted, UndoFinished
 from tests.engine.house import ALICE, BOB, EVE, UNATTENDED, House, caller, catalog, dial_step, runbook
@@ -554,3 +554,33 @@ async def test_a_rollback_speaks_of_the_runbooks_params_also_beside_an_action(op
     run = await house.finished((await house.the_run()).id)
     assert run.status == "rolled_back"
     assert house.world.turns == [("a", 7), ("a", 2)]
+
+
+async def test_those_who_asked_to_be_told_directly_are_named_one_by_one(opened: Opened) -> None:
+    from datetime import UTC, datetime
+
+    from bot.runs.policy import Membership
+    from tests.engine.house import FixedDirectory
+
+    directory = FixedDirectory()
+    now = datetime(2026, 11, 3, 2, 0, tzinfo=UTC)
+    directory.groups["S0LEADS"] = Membership(
+        group="S0LEADS", user_ids=frozenset({"U0ALICE", "U0CARL"}), read_at=now
+    )
+    told = ApproverGroup(name="told", members=("S0LEADS", "bob@acme.example"), direct_message=True)
+    files = catalog(runbook("turn", dial_step("a", rules=Rules(approvers=("told",)))))
+    house = await opened(files.model_copy(update={"groups": {"told": told}}), directory=directory)
+    incident = await house.page()
+    assert incident.open_suggestion is not None
+    asked = incident.open_suggestion.made.asked
+    assert asked.direct_message == ("U0ALICE", "U0CARL", "U0BOB")
+    assert asked.mention == ("S0LEADS", "U0BOB")
+
+
+async def test_a_half_approved_suggestion_is_still_reminded_of_at_half_time(opened: Opened) -> None:
+    rules = Rules(approvers=("U0ALICE", "bob@acme.example"), min_approvals=2)
+    house = await opened(catalog(runbook("turn", dial_step("a", rules=rules))))
+    await house.operations.approve(house.ref(await house.page()), ALICE)
+    run = await house.the_run()
+    house.clock.pass_time(timedelta(minutes=5))
+    await house.until_run(run.id, lambda one: bool(one.open_proposal and one.open_proposal.reminded))
