@@ -31,7 +31,13 @@ PAGE_PORT = 3000
     type=click.Path(path_type=Path, file_okay=False),
     help="Keep journal, runbooks and keys in this new folder.",
 )
-def demo(*, port: int, is_auto: bool, keep: Path | None) -> None:
+@click.option(
+    "--relapse",
+    "relapses",
+    is_flag=True,
+    help="Let the service break again after every restart, to see a step fail and be undone.",
+)
+def demo(*, port: int, is_auto: bool, keep: Path | None, relapses: bool) -> None:
     """Break a payments service and heal it by clicking Approve in a Slack thread, all on this machine.
 
     Starts a local Slack with a page in the browser, a small payments service, the host it runs on (over SSH) and the
@@ -43,6 +49,7 @@ def demo(*, port: int, is_auto: bool, keep: Path | None) -> None:
         click.echo(text, err=True)
 
     if not is_auto:
-        run_for_somebody(port=port, keep=keep, words=words)
+        run_for_somebody(port=port, keep=keep, relapses=relapses, words=words)
         return
-    sys.exit(FINE if run_alone(keep=keep, out=click.echo, words=words) else FOUND_PROBLEMS)
+    is_healed = run_alone(keep=keep, relapses=relapses, out=click.echo, words=words)
+    sys.exit(FINE if is_healed else FOUND_PROBLEMS)

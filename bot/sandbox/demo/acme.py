@@ -16,7 +16,7 @@ PEOPLE = (
         name="alice",
         real_name="Alice Arendt",
         email="alice@acme.example",
-        title="Payments, on call",
+        title="On call",
         color="4bbe2e",
     ),
     User(
@@ -24,7 +24,7 @@ PEOPLE = (
         name="bob",
         real_name="Bob Ito",
         email="bob@acme.example",
-        title="Payments, second approver",
+        title="Second approver",
         color="9f69e7",
     ),
     User(
@@ -32,7 +32,7 @@ PEOPLE = (
         name="mira",
         real_name="Mira Lindqvist",
         email="mira@acme.example",
-        title="Support, may not approve",
+        title="Not an approver",
         color="e7392d",
     ),
 )

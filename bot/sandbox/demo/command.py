@@ -26,11 +26,13 @@ WATCH_ALONE_EVERY_S = 0.1
 Say = Callable[[str], None]
 
 
-def run_alone(*, keep: Path | None, out: Say, words: Say, payments: Payments | None = None) -> bool:
+def run_alone(*, keep: Path | None, relapses: bool, out: Say, words: Say) -> bool:
     """Play the demo without anybody; `out` takes the thread, `words` what is said about it. Whether it healed."""
     folder = Folder.make(keep)
     try:
-        return asyncio.run(_alone(folder, payments or Payments(pace_s=PACE_ALONE_S), out=out, words=words))
+        return asyncio.run(
+            _alone(folder, Payments(pace_s=PACE_ALONE_S, relapses=relapses), out=out, words=words)
+        )
     finally:
         folder.remove()
 
@@ -50,29 +52,54 @@ async def _alone(folder: Folder, payments: Payments, *, out: Say, words: Say) ->
     return played.is_healed
 
 
-def run_for_somebody(*, port: int, keep: Path | None, words: Say) -> None:
+def run_for_somebody(*, port: int, keep: Path | None, relapses: bool, words: Say) -> None:
     """Serve the demo until Ctrl-C."""
     folder = Folder.make(keep)
+    ending = Ending(folder)
+    ending.listen()
     try:
-        asyncio.run(_for_somebody(folder, port=port, words=words))
+        asyncio.run(_for_somebody(folder, Payments(relapses=relapses), ending, port=port, words=words))
     finally:
         folder.remove()
+    words("the demo has ended" + (f"; its files are in {folder.path}" if folder.is_kept else ""))
 
 
-async def _for_somebody(folder: Folder, *, port: int, words: Say) -> None:
-    ended = asyncio.Event()
-    loop = asyncio.get_running_loop()
+class Ending:
+    """Ctrl-C and SIGTERM: the first asks for the end, the second is the end.
 
-    def interrupt() -> None:
-        if ended.is_set():
-            _leave(folder)
-        ended.set()
+    The handlers are the process's own and not the loop's, which takes its own away when it closes: a second Ctrl-C
+    counts until the process is gone.
+    """
 
-    for name in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(name, interrupt)
-    world = World(folder)
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+        self._is_asked = False
+        self._asked = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def listen(self) -> None:
+        """Take both signals from here on."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._interrupt)
+
+    async def wait(self) -> None:
+        """Return when the end is asked for."""
+        self._loop = asyncio.get_running_loop()
+        if not self._is_asked:
+            await self._asked.wait()
+
+    def _interrupt(self, _number: int, _frame: object) -> None:
+        if self._is_asked:
+            leave(self._folder)
+        self._is_asked = True
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._asked.set)
+
+
+async def _for_somebody(folder: Folder, payments: Payments, ending: Ending, *, port: int, words: Say) -> None:
+    world = World(folder, payments=payments)
     starting = asyncio.create_task(_start(world, port=port, words=words), name="demo start")
-    waiting = asyncio.create_task(ended.wait(), name="demo end")
+    waiting = asyncio.create_task(ending.wait(), name="demo end")
     try:
         await asyncio.wait((starting, waiting), return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
@@ -80,8 +107,14 @@ async def _for_somebody(folder: Folder, *, port: int, words: Say) -> None:
             words(welcome(world))
             await waiting
     finally:
-        await _stop(world, starting, waiting, folder)
-        words("the demo has ended" + (f"; its files are in {folder.path}" if folder.is_kept else ""))
+        starting.cancel()
+        waiting.cancel()
+        try:
+            async with asyncio.timeout(STOPS_WITHIN_S):
+                await asyncio.gather(starting, waiting, return_exceptions=True)
+                await world.stop()
+        except TimeoutError:
+            leave(folder)
 
 
 async def _start(world: World, *, port: int, words: Say) -> None:
@@ -91,20 +124,7 @@ async def _start(world: World, *, port: int, words: Say) -> None:
     await world.start(page_port=page_port)
 
 
-async def _stop(
-    world: World, starting: asyncio.Task[None], waiting: asyncio.Task[bool], folder: Folder
-) -> None:
-    starting.cancel()
-    waiting.cancel()
-    try:
-        async with asyncio.timeout(STOPS_WITHIN_S):
-            await asyncio.gather(starting, waiting, return_exceptions=True)
-            await world.stop()
-    except TimeoutError:
-        _leave(folder)
-
-
-def _leave(folder: Folder) -> None:
+def leave(folder: Folder) -> None:
     """At once: threads and sockets go with the process, the folder has to be taken away before."""
     folder.remove()
     sys.stdout.flush()
@@ -124,7 +144,7 @@ def welcome(world: World) -> str:
   3. Watch “payments” at the top turn healthy, and the page resolve itself.
 
   Then try: the menu under a suggestion (switch-provider needs two people: act as Bob), Edit on add-workers after
-  “CPU anomaly”, Reject with a reason, Mira (who may not approve), and /runbook list in any channel.
+  “CPU spike”, Reject with a reason, Mira (who may not approve), and /runbook list in any channel.
 
   The runbooks are in {world.folder.runbooks}
   Change one and save: within seconds the bot works by it.

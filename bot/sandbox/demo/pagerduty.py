@@ -122,6 +122,11 @@ def _webhook(event_type: str, page: Page, *, status: str) -> dict[str, Any]:
         "summary": SERVICE_NAME,
         "html_url": f"{ACCOUNT}/services/{SERVICE_ID}",
     }
+    monitoring = {
+        "id": "PMONITR",
+        "type": "events_api_v2_inbound_integration_reference",
+        "summary": "monitoring",
+    }
     assignee = {"id": "PALICEA", "type": "user_reference", "summary": "Alice Arendt"}
     return {
         "event": {
@@ -129,8 +134,8 @@ def _webhook(event_type: str, page: Page, *, status: str) -> dict[str, Any]:
             "event_type": event_type,
             "resource_type": "incident",
             "occurred_at": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
-            "agent": service,
-            "client": {"name": "Monitoring"},
+            "agent": monitoring,
+            "client": None,
             "data": {
                 "id": page.id,
                 "type": "incident",

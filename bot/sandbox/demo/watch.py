@@ -121,7 +121,7 @@ class Watch:
     def _tell(self, seen: Look) -> None:
         """Show it where it differs, in words that stay the same while nothing changes (they are read aloud)."""
         if not seen.is_good:
-            told: tuple[str, State] = (f"payments: broken ({seen.status or 'no answer'})", "bad")
+            told: tuple[str, State] = ("payments: broken", "bad")
         elif seen.took_s > SLOW_S:
             told = ("payments: slow", "unknown")
         else:

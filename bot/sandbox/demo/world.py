@@ -177,7 +177,7 @@ class World:
             ),
             Scenario(
                 id="cpu-anomaly",
-                label="CPU anomaly",
+                label="CPU spike",
                 hint="Four times the load on the payments service; anomaly detection tells the bot",
                 run=self.cpu_anomaly,
             ),

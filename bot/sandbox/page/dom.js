@@ -76,7 +76,9 @@ function rebuilt(node, item) {
   fresh.dataset.key = item.key;
   fresh.print = item.print;
   const selector = node ? focusPath(node) : null;
-  if (selector !== null) queueMicrotask(() => ((selector && fresh.querySelector(selector)) || fresh).focus());
+  // Without scrolling: a message that changes under the focus must not pull a reader away from the newest one.
+  if (selector !== null)
+    queueMicrotask(() => ((selector && fresh.querySelector(selector)) || fresh).focus({ preventScroll: true }));
   return fresh;
 }
 

@@ -1,0 +1,167 @@
+"""What the demo's welcome promises, by clicks over a real WebSocket: two people, an edit, a refusal, a kept catalog."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from bot.actions.registry import input_models
+from bot.catalog.loader import check
+from bot.errors import BadInput
+from bot.sandbox.demo.acme import ALICE, BOB, INCIDENTS, MIRA, PAYMENTS
+from bot.sandbox.demo.folder import PACKAGED, Folder
+from bot.sandbox.demo.world import World, free_page_port
+from bot.sandbox.protocol import NotThere
+from bot.slack import ids
+from tests.stories.demo_world import button, open_world, press, text_says
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    async with open_world(tmp_path / "demo") as world:
+        yield world
+
+
+def test_the_packaged_catalog_is_without_fault() -> None:
+    found = check(PACKAGED, input_models())
+    assert [str(one) for one in (*found.problems, *found.warnings)] == []
+
+
+async def test_monitoring_pages_by_itself_and_pagerduty_speaks_of_it_after_the_bot(world: World) -> None:
+    await world.break_payments()
+    await text_says(world, "Triggered")
+    first, second = [
+        one for one in world.slack.messages(INCIDENTS) if one.get("thread_ts") in (None, one["ts"])
+    ]
+    assert first["app_id"] == world.slack.workspace.app.id
+    assert second["bot_profile"]["name"] == "PagerDuty"
+    await text_says(world, "Linked")
+
+
+async def test_the_service_answers_500_to_everybody_while_it_is_broken(world: World) -> None:
+    await world.break_payments()
+    async with aiohttp.ClientSession() as http, http.get(f"{world.http.url}/pay") as answer:
+        assert answer.status == 503
+    async with aiohttp.ClientSession() as http, http.get(f"{world.http.url}/") as answer:
+        assert "FAILING" in await answer.text()
+
+
+async def test_what_is_broken_cannot_be_broken_again(world: World) -> None:
+    await world.break_payments()
+    with pytest.raises(NotThere, match="broken already"):
+        await world.break_payments()
+
+
+async def test_somebody_outside_the_group_is_told_why_not(world: World) -> None:
+    await world.break_payments()
+    await press(world, MIRA, ids.APPROVE)
+    await world.slack.until(lambda: world.slack.ephemerals(MIRA), what="a sentence for Mira")
+    assert "may not" in world.slack.ephemerals(MIRA)[0]["text"]
+    assert world.host.commands == []
+
+
+async def test_two_people_switch_the_provider_and_one_alone_does_not(world: World) -> None:
+    await world.break_payments()
+    await press(world, ALICE, ids.CHOOSE, choice="switch-provider")
+    await text_says(world, "payments-ctl provider 'southbank'")
+    await press(world, ALICE, ids.APPROVE)
+    await text_says(world, "1 of 2 approved")
+    assert world.payments.provider == "northbank"
+    await press(world, BOB, ids.APPROVE)
+    await world.slack.until(lambda: world.payments.provider == "southbank", what="the other provider")
+
+
+async def test_who_edits_an_anomalys_runbook_needs_somebody_else_to_approve(world: World) -> None:
+    await world.cpu_anomaly()
+    await text_says(world, "anomaly_score")
+    await press(world, ALICE, ids.EDIT)
+    modal = await world.slack.until(lambda: world.slack.modal(ALICE), what="the form")
+    assert modal is not None
+    await world.slack.user(ALICE).submit(modal["id"], {f"{ids.PARAM_BLOCK}workers": "10"})
+    await text_says(world, "payments-ctl workers '10'")
+    await press(world, ALICE, ids.APPROVE)
+    await world.slack.until(lambda: world.slack.ephemerals(ALICE), what="a sentence for Alice")
+    assert world.payments.worker_count == 4
+    await press(world, BOB, ids.APPROVE)
+    await world.slack.until(lambda: world.payments.worker_count == 10, what="ten workers")
+    assert not world.payments.is_surging
+
+
+async def test_a_rejection_of_the_switch_is_told_to_the_other_channel(world: World) -> None:
+    await world.break_payments()
+    await press(world, ALICE, ids.CHOOSE, choice="switch-provider")
+    await text_says(world, "payments-ctl provider 'southbank'")
+    await press(world, BOB, ids.REJECT)
+    modal = await world.slack.until(lambda: world.slack.modal(BOB), what="the form")
+    assert modal is not None
+    await world.slack.user(BOB).submit(modal["id"], {ids.REASON_BLOCK: "their contract has ended"})
+    await world.slack.until(lambda: world.slack.messages(PAYMENTS), what="a message in #payments")
+    assert "somebody said no" in world.slack.messages(PAYMENTS)[0]["text"]
+
+
+async def test_a_runbook_is_started_by_a_command(world: World) -> None:
+    await world.slack.user(ALICE).command("/runbook start check-payments", INCIDENTS)
+    await world.slack.until(lambda: len(world.host.commands) == 2, what="both reads")
+    assert world.host.commands == ["payments-ctl status", "tail -n 50 /var/log/payments.log"]
+
+
+async def test_an_edited_runbook_counts_within_seconds(world: World) -> None:
+    file = world.folder.runbooks / "restore-payments.yaml"
+    file.write_text(file.read_text().replace("5xx, workers hang]", "5xx, workers hang, edited words]"))
+    world.app.catalog.read()
+    await world.break_payments()
+    await text_says(world, "payments-ctl status")
+    assert "edited words" in world.app.catalog.current.runbooks["restore-payments"].trigger.symptoms
+
+
+async def test_nothing_is_bound_where_others_can_reach_it(world: World) -> None:
+    ports = [
+        world.http.port,
+        world.host.port,
+        world.app.port,
+        int(world.slack.page_url.rsplit(":", 1)[1][:-1]),
+    ]
+    others = {one[4][0] for one in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)}
+    for address in sorted(others - {"127.0.0.1"}):
+        for port in ports:
+            with pytest.raises(OSError, match=r"refused|Connect call failed"):
+                await asyncio.open_connection(address, port)
+
+
+def test_a_taken_port_gives_way_to_the_next() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert free_page_port(port) > port
+
+
+def test_a_folder_with_something_in_it_is_not_written_into(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(BadInput, match="is not empty"):
+        Folder.make(tmp_path)
+
+
+def test_a_kept_folder_stays_and_a_temporary_one_goes(tmp_path: Path) -> None:
+    kept, temporary = Folder.make(tmp_path / "kept"), Folder.make()
+    kept.remove()
+    temporary.remove()
+    assert kept.path.is_dir()
+    assert not temporary.path.exists()
+
+
+async def test_a_world_that_cannot_start_leaves_nothing_open(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        world = World(Folder.make(tmp_path / "demo"))
+        with pytest.raises(OSError, match="address already in use"):
+            await world.start(page_port=taken.getsockname()[1])
+    with pytest.raises(OSError, match=r"refused|Connect call failed"):
+        await asyncio.open_connection("127.0.0.1", world.host.port)
+    assert button(world, ids.APPROVE) is None
