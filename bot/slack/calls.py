@@ -57,6 +57,12 @@ class SlackTrouble(DeliveryError):
         self.maybe_done = maybe_done
         self.retry_after_s = retry_after_s
 
+    @property
+    def is_refusal(self) -> bool:
+        """Slack read it and said no; not "later", not "I broke", not silence."""
+        said_no = bool(self.error) and self.error not in UNSURE_ERRORS
+        return said_no and not self.maybe_done and self.retry_after_s is None
+
 
 class Calls:
     """Calls Slack as one app; every failure is a `SlackTrouble`."""

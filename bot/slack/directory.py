@@ -96,7 +96,7 @@ class SlackDirectory:
             kept = await self._groups.read(group, lambda: self._members(group))
         except SlackTrouble as trouble:
             last = self._groups.last(group)
-            why = f"its members could not be read: {trouble.message}"
+            why = trouble.message
             if last is None:
                 return Membership(group=group, error=why)
             return Membership(group=group, user_ids=last.value, read_at=last.read_at, error=why)
@@ -137,10 +137,6 @@ class SlackDirectory:
     def forget_group(self, group: str) -> None:
         """A `subteam_*` event spoke of this group: what was read of it is no longer true."""
         self._groups.forget(group)
-
-    def forget_user(self, user_id: str) -> None:
-        """Something about this person changed."""
-        self._users.forget(user_id)
 
     async def _members(self, group: str) -> frozenset[str]:
         told = await self._gateway.read("usergroups.users.list", usergroup=group)

@@ -39,7 +39,6 @@ class Identity:
     team_id: str
     user_id: str
     bot_id: str
-    url: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,7 +121,6 @@ class Gateway:
                 team_id=str(told.get("team_id", "")),
                 user_id=str(told.get("user_id", "")),
                 bot_id=str(told.get("bot_id", "")),
-                url=str(told.get("url", "")),
             )
         return self._identity
 
@@ -230,11 +228,6 @@ class Gateway:
     async def update_view(self, view_id: str, view: Json) -> None:
         """Replace an open modal."""
         await self._calls.effect("views.update", view_id=view_id, view=view)
-
-    async def direct_channel(self, user: str) -> str:
-        """The id of the direct message with this person."""
-        told = await self._calls.effect("conversations.open", users=user)
-        return str(told.get("channel", {}).get("id", ""))
 
     async def channel_id(self, name: str) -> str:
         """The id behind `#name`, `name` or an id; `channel_not_found` where we see no such channel."""

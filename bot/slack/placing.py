@@ -28,12 +28,39 @@ log = structlog.get_logger()
 FILE_SETTLES = timedelta(seconds=15)
 """Slack shares a file after it has answered; a missing one is not missed before this."""
 
+PLACE_TROUBLE = frozenset(
+    {
+        "not_in_channel",
+        "channel_not_found",
+        "is_archived",
+        "thread_not_found",
+        "cannot_reply_to_message",
+        "missing_scope",
+        "restricted_action",
+        "invalid_auth",
+        "not_authed",
+        "account_inactive",
+        "token_revoked",
+        "token_expired",
+        "no_permission",
+        "org_login_required",
+        "ekm_access_denied",
+        "team_access_not_granted",
+    }
+)
+"""Nothing is wrong with the message; it can be said once people have put the place right."""
+
 CONTENT_WORDS = ("block", "msg_", "metadata", "invalid_arg", "attachment", "no_text")
 
 
 def is_about_content(trouble: SlackTrouble) -> bool:
     """Slack read the message and will never take it as it is."""
-    return not trouble.maybe_done and any(word in trouble.error for word in CONTENT_WORDS)
+    return trouble.is_refusal and any(word in trouble.error for word in CONTENT_WORDS)
+
+
+def _is_about_files(trouble: SlackTrouble) -> bool:
+    """Slack takes no file from us, for a reason that words do not share (a missing scope, a full workspace)."""
+    return trouble.is_refusal and (trouble.error == "missing_scope" or trouble.error not in PLACE_TROUBLE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +114,7 @@ class Placing:
         try:
             await self.gateway.upload(target.channel, files=titled, text=message.text, thread_ts=target.ts)
         except SlackTrouble as trouble:
-            if trouble.maybe_done or not trouble.error or trouble.retry_after_s is not None:
+            if not _is_about_files(trouble):
                 raise
             log.error("file-refused", key=message.key, incident=self.incident_id, reason=str(trouble))
             words = f"{message.text}\n(Slack did not take the file: {trouble.error}.)"

@@ -22,7 +22,7 @@ from bot.runs.state import Run
 from bot.slack.calls import SlackTrouble
 from bot.slack.gateway import Gateway, Posted
 from bot.slack.message import Message
-from bot.slack.placing import Anchor, Placing, is_about_content
+from bot.slack.placing import PLACE_TROUBLE, Anchor, Placing, is_about_content
 
 log = structlog.get_logger()
 
@@ -34,28 +34,6 @@ LOOK_AFTER_S = 1.0
 MAX_BACKOFF_S = 60.0
 GIVE_UP_AFTER = 5
 """Refusals of one message for what it is; then the thread goes on without it."""
-
-PLACE_TROUBLE = frozenset(
-    {
-        "not_in_channel",
-        "channel_not_found",
-        "is_archived",
-        "thread_not_found",
-        "cannot_reply_to_message",
-        "missing_scope",
-        "restricted_action",
-        "invalid_auth",
-        "not_authed",
-        "account_inactive",
-        "token_revoked",
-        "token_expired",
-        "no_permission",
-        "org_login_required",
-        "ekm_access_denied",
-        "team_access_not_granted",
-    }
-)
-"""Nothing is wrong with the message; it can be said once people have put the place right."""
 
 GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
 """An edit has nothing left to edit: somebody deleted the message, and is right to."""
@@ -303,7 +281,7 @@ def _lane(message: Message) -> str:
 
 def _refused(message: Message, asking: Delivery, trouble: SlackTrouble) -> Delivery:
     """Nothing was posted. Refusals of the message itself count towards giving up; a bad place or moment does not."""
-    if trouble.retry_after_s is not None or not trouble.error:
+    if not trouble.is_refusal:
         return replace(asking, state="failed", attempts=0)
     if is_about_content(trouble) or message.place.startswith("user:"):
         return replace(asking, state="failed", attempts=GIVE_UP_AFTER)

@@ -119,8 +119,3 @@ async def test_a_large_file_goes_up_whole(slack: Sandbox, gateway: Gateway) -> N
 async def test_an_edit_of_nothing_is_refused(gateway: Gateway) -> None:
     with pytest.raises(SlackTrouble, match="message_not_found"):
         await gateway.edit(Posted(channel=CHANNEL, ts="1.000001"), text="x")
-
-
-async def test_a_direct_message_channel_can_be_opened(slack: Sandbox, gateway: Gateway) -> None:
-    channel = await gateway.direct_channel("U01ALICE")
-    assert channel.startswith("D")
