@@ -43,6 +43,9 @@ from bot.clients.command import Ran
 from bot.clients.local import run_local
 from bot.errors import ActionError, ActionFailed, ActionRetry, Refused
 
+SHORT_COMMAND = 80
+"""Characters of a command that may stand in a headline; longer ones are shown where there is room."""
+
 
 class ShellInput(ActionInput):
     """One command line, and where it runs."""
@@ -113,7 +116,7 @@ class ShellAction:
                 "read_only": given.read_only,
             },
             targets=targets,
-            text=f"run a command on {place}",
+            text=f"run {_short(given.command)} on {place}",
             will_run=tuple(f"{target.name}: {given.command}" for target in targets),
             shown={
                 "where": ", ".join(f"{name} ({at})" if at != name else name for name, at in where.items())
@@ -123,9 +126,7 @@ class ShellAction:
             changes=not given.read_only,
             undo=Undo(
                 kind="none",
-                text="it only reads"
-                if given.read_only
-                else "what a command did cannot be known, so not undone",
+                text="it only reads" if given.read_only else "the catalog declares none for this command",
             ),
             risk=scope.risk or ("low" if given.read_only else "medium"),
             timeout_s=scope.timeout_s,
@@ -194,6 +195,12 @@ class ShellAction:
                 f"{target.name} is not a host of {target.environment} in the catalog any more; nothing was sent"
             )
         return ssh_host(host)
+
+
+def _short(command: str) -> str:
+    """The command itself where it fits into a sentence."""
+    line = command.strip()
+    return line if len(line) <= SHORT_COMMAND and line.isprintable() else "a command"
 
 
 def judge(host: str, ran: Ran, *, is_read_only: bool) -> OnHost:

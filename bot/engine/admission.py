@@ -18,7 +18,6 @@ from bot.runs.events import RunId
 from bot.runs.plan import Plan, Target
 from bot.runs.state import Run
 
-
 SHORT_ID = 8
 
 
@@ -160,3 +159,12 @@ def lockable(plan: Plan) -> tuple[str, ...]:
 
 def _keys(targets: Sequence[Target]) -> tuple[str, ...]:
     return tuple(sorted(target.key for target in targets if target.kind != "channel"))
+
+
+def _wanted_by(run: Run) -> tuple[str, ...]:
+    """What a run in the line waits for: the targets of its approved step, or of the undo it is at."""
+    if run.is_undoing:
+        undo = run.with_effect[0].undo if run.with_effect else None
+        return _keys(undo.targets) if undo is not None else ()
+    proposal = run.current.proposal if run.current is not None else None
+    return lockable(proposal.made.plan) if proposal is not None else ()

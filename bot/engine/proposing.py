@@ -76,20 +76,6 @@ async def _told_directly(asked: Asked, directory: Directory) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for names in found for name in names if name))
 
 
-async def _people(entries: Sequence[str], directory: Directory) -> tuple[str, ...]:
-    """The Slack ids of people to write to; a group's members one by one, those nobody can name left out."""
-    found: dict[str, None] = {}
-    for entry in entries:
-        if is_user_group(entry):
-            membership = await directory.membership(entry)
-            found.update(dict.fromkeys(sorted(membership.user_ids)))
-        elif "@" in entry:
-            found[await directory.user_id_of(entry)] = None
-        else:
-            found[entry] = None
-    return tuple(user_id for user_id in found if user_id)
-
-
 async def memberships_of(entries: Sequence[str], directory: Directory) -> Mapping[str, Membership]:
     """The members of every user group among the entries, each with when it was read or why it could not be."""
     groups = [entry for entry in entries if is_user_group(entry)]

@@ -187,9 +187,18 @@ def is_user_group(entry: str) -> bool:
 
 
 def permit(
-    entries: Sequence[str], caller: Caller, memberships: Memberships, *, now: datetime, to: str
+    entries: Sequence[str],
+    caller: Caller,
+    memberships: Memberships,
+    *,
+    now: datetime,
+    to: str,
+    named: str = "its approvers",
 ) -> Permission:
-    """Why this caller may do `to` (a verb phrase), or `NotPermitted` with who may and what could not be read."""
+    """Why this caller may do `to` (a verb phrase), or `NotPermitted` with who may and what could not be read.
+
+    `named` is what the entries are called in the refusal.
+    """
     if caller.barred:
         raise NotPermitted(f"you may not {to}: {caller.barred}", hint="ask somebody who is named as approver")
     if not entries:
@@ -210,11 +219,11 @@ def permit(
                 return Permission(via=entry, members_read_at=membership.read_at)
     if unread:
         raise NotPermitted(
-            f"you may not {to} now: the members of {', '.join(unread)} could not be read, and without them nobody "
-            "can tell whether you are one",
+            f"you may not {to} now: nobody can tell whether you are one of those who may, because the members of "
+            f"{', '.join(unread)} could not be read",
             hint="try again in a minute",
         )
-    raise NotPermitted(f"you may not {to}: you are not one of its approvers", hint="ask one of them")
+    raise NotPermitted(f"you may not {to}: you are not one of {named}", hint="ask one of them")
 
 
 def _unusable(membership: Membership | None, *, now: datetime) -> str:
@@ -232,7 +241,7 @@ def forbid_self_approval(policy: Policy | Asked, caller: Caller, requester: Acto
     if requester is not None and requester.person == caller.actor.person and not policy.allow_self_approval:
         raise NotPermitted(
             "you may not approve this: you started or last edited it, and another person must agree",
-            hint="ask another approver, or set `allow_self_approval: true` in the catalog",
+            hint="ask another approver",
         )
 
 

@@ -374,7 +374,7 @@ async def test_two_runs_on_one_target_wait_for_each_other_and_the_second_names_t
     second = await house.until_run(second.id, lambda one: one.queued is not None)
     assert second.status == "queued"
     assert second.queued is not None
-    assert first.id in second.queued.waiting_for
+    assert f"the run of turn ({first.id[:8]})" in second.queued.waiting_for
     assert second.queued.position == 1
     house.world.release.set()
     await house.finished(first.id)
