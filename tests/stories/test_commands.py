@@ -1,0 +1,81 @@
+"""What people type and choose: `/runbook …` and the message shortcut."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.stories.catalogs import FLUSH
+from tests.stories.stage import ALICE, BOB, CAROL, Stage
+from tests.stories.test_deciding import PARAMS
+
+OTHER = FLUSH.replace("Empty the cache.", "Clean the disk.").replace("latency", "disk full")
+
+
+async def test_the_command_lists_tells_helps_and_says_what_it_does_not_know(tmp_path: Path) -> None:
+    async with Stage.open(tmp_path, runbooks={"flush": FLUSH, "clean": OTHER, "scale": PARAMS}) as stage:
+        alice = stage.slack.user(ALICE)
+        lines = [
+            "/runbook",
+            "/runbook list",
+            "/runbook status",
+            "/runbook stauts",
+            "/runbook dance",
+            "/runbook start flsuh",
+            "/runbook start flush workers=3",
+            "/runbook start scale workers=99 --dry-run",
+            "/runbook start flush --env moon",
+            '/runbook start "flush',
+        ]
+        for times, line in enumerate(lines, start=1):
+            await alice.command(line, "C0INC")
+            await stage.told(ALICE, times=times)
+            await stage.tell(f"Alice types {line}")
+        await stage.page("triggered")
+        await stage.rest()
+        await stage.click(BOB, "Another runbook", choice="clean")
+        await stage.rest()
+        await alice.command("/runbook start clean", "C0INC")
+        await stage.until(lambda: len(stage.shown("Approve")) > 1, what="the run to be proposed")
+        await stage.rest()
+        stage.reading.write_down("a page arrives, and Alice starts a run")
+        await alice.command("/runbook status", "C0INC")
+        await stage.told(ALICE, times=len(lines) + 1)
+        await stage.tell("Alice types /runbook status")
+        await stage.slack.user(CAROL).command("/runbook start flush", "C0INC")
+        await stage.told(CAROL)
+        await stage.tell("Carol, who is in no group, types /runbook start flush")
+        stage.check("commands")
+
+
+async def test_a_start_without_what_it_needs_opens_the_form(tmp_path: Path) -> None:
+    needs = PARAMS.replace("default: 8, ", "")
+    async with Stage.open(tmp_path, runbooks={"scale": needs}) as stage:
+        alice = stage.slack.user(ALICE)
+        await alice.command("/runbook start scale", "C0INC")
+        form = await stage.form(ALICE)
+        stage.reading.write_down("Alice types /runbook start scale")
+        await alice.submit(form["id"], {"param:workers": "12", "runbook": {"choose_runbook": "scale"}})
+        await stage.until(lambda: stage.shown("Approve"), what="the proposal")
+        await stage.tell("Alice fills the form in")
+        stage.check("start_form")
+
+
+async def test_the_message_shortcut_starts_in_the_thread_it_was_chosen_in(tmp_path: Path) -> None:
+    async with Stage.open(tmp_path, runbooks={"flush": FLUSH, "clean": OTHER}) as stage:
+        stage.host.prints("redis-cli FLUSHDB", "OK\n")
+        bob = stage.slack.user(BOB)
+        ts = await bob.post("C0INC", "checkout feels slow, is that only me?")
+        await bob.shortcut("start_runbook", "C0INC", ts)
+        form = await stage.form(BOB)
+        stage.reading.write_down("Bob chooses “Start a runbook” on his own message")
+        await bob.view_click(form["id"], "choose_runbook", choice="flush")
+        await stage.until(
+            lambda: len((stage.slack.modal(BOB) or {}).get("blocks", ())) > 2, what="the form to follow"
+        )
+        stage.reading.write_down("he picks flush")
+        await bob.submit(form["id"], {"runbook": {"choose_runbook": "flush"}})
+        await stage.until(lambda: stage.shown("Approve"), what="the proposal")
+        await stage.tell("and starts it")
+        await stage.click(ALICE, "Approve")
+        await stage.tell("Alice approves")
+        stage.check("shortcut")

@@ -1,0 +1,103 @@
+"""What goes wrong on the host: failures taken back in reverse, undos that fail, answers that are lost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.stories.stage import ALICE, BOB, Stage
+
+THREE = """
+    description: Move traffic away, drain, restart.
+    trigger: { service_id: checkout, symptoms: [latency] }
+    rollback_on_failure: true
+    steps:
+      - name: shift
+        command: traffic shift
+        rollback: traffic restore
+      - name: drain
+        command: queue drain
+        rollback: queue fill
+      - name: restart
+        command: systemctl restart checkout
+        rollback: systemctl start checkout
+    safety: { scopes: [prod] }
+"""
+
+TWO_STEPS = """
+    description: Move traffic away, then restart.
+    trigger: { service_id: checkout, symptoms: [latency] }
+    steps:
+      - name: shift
+        command: traffic shift
+        rollback: traffic restore
+      - name: restart
+        command: systemctl restart checkout
+        rollback: systemctl start checkout
+    safety: { scopes: [prod] }
+"""
+
+
+async def _approve_all(stage: Stage, *, times: int) -> None:
+    await stage.page("triggered")
+    await stage.rest()
+    for _ in range(times):
+        await stage.click(ALICE, "Approve")
+        await stage.rest()
+
+
+async def test_a_failed_step_is_taken_back_with_all_before_it_last_done_first(tmp_path: Path) -> None:
+    async with Stage.open(tmp_path, runbooks={"three": THREE}) as stage:
+        for command in (
+            "traffic shift",
+            "queue drain",
+            "queue fill",
+            "traffic restore",
+            "systemctl start checkout",
+        ):
+            stage.host.prints(command, "ok\n")
+        stage.host.prints("systemctl restart checkout", "unit checkout failed\n", status=1)
+        await _approve_all(stage, times=2)
+        stage.reading.write_down("two steps are done, the third is proposed")
+        await stage.click(BOB, "Approve")
+        await stage.tell("Bob approves the third, and it fails")
+        stage.check("failed_and_rolled_back")
+        assert stage.host.ran[3:] == ["systemctl start checkout", "queue fill", "traffic restore"]
+
+
+async def test_an_undo_that_fails_stops_there_and_lists_what_is_left(tmp_path: Path) -> None:
+    async with Stage.open(tmp_path, runbooks={"three": THREE}) as stage:
+        for command in ("traffic shift", "queue drain", "traffic restore", "systemctl start checkout"):
+            stage.host.prints(command, "ok\n")
+        stage.host.prints("systemctl restart checkout", "unit checkout failed\n", status=1)
+        stage.host.prints("queue fill", "broker is down\n", status=2)
+        await _approve_all(stage, times=2)
+        stage.reading.write_down("two steps are done, the third is proposed")
+        await stage.click(BOB, "Approve")
+        await stage.tell("the third fails, and so does the undo of the second")
+        stage.host.prints("queue fill", "filled\n")
+        await stage.click(ALICE, "Try again")
+        await stage.tell("the broker is back, and Alice tries again")
+        stage.check("undo_fails")
+        assert stage.host.ran[-2:] == ["queue fill", "traffic restore"]
+
+
+@pytest.mark.parametrize("choice", ["It is done", "Try again", "Undo", "Stop here"])
+async def test_a_lost_answer_is_put_to_people(tmp_path: Path, choice: str) -> None:
+    async with Stage.open(tmp_path, runbooks={"restart": TWO_STEPS}) as stage:
+        stage.host.prints("traffic shift", "shifted\n")
+        stage.host.prints("traffic restore", "restored\n")
+        stage.host.prints("systemctl start checkout", "started\n")
+        stage.host.is_cut_off_by("systemctl restart checkout")
+        await _approve_all(stage, times=1)
+        stage.reading.write_down("one step is done")
+        await stage.click(ALICE, "Approve")
+        await stage.tell("the connection is cut while the second runs")
+        stage.host.prints("systemctl restart checkout", "restarted\n")
+        await stage.click(BOB, choice)
+        await stage.tell(f"Bob says: {choice}")
+        if choice == "Try again":
+            await stage.click(ALICE, "Approve")
+            await stage.tell("Alice approves the new proposal")
+        stage.check(f"unknown_{choice.split()[-1].lower()}")
