@@ -9,6 +9,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from bot.actions.registry import input_models
 from bot.catalog.loader import check
@@ -126,7 +127,7 @@ async def test_nothing_is_bound_where_others_can_reach_it(world: World) -> None:
         world.app.port,
         int(world.slack.page_url.rsplit(":", 1)[1][:-1]),
     ]
-    others = {one[4][0] for one in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)}
+    others = {str(one[4][0]) for one in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)}
     for address in sorted(others - {"127.0.0.1"}):
         for port in ports:
             with pytest.raises(OSError, match=r"refused|Connect call failed"):
@@ -165,3 +166,25 @@ async def test_a_world_that_cannot_start_leaves_nothing_open(tmp_path: Path) -> 
     with pytest.raises(OSError, match=r"refused|Connect call failed"):
         await asyncio.open_connection("127.0.0.1", world.host.port)
     assert button(world, ids.APPROVE) is None
+
+
+async def test_a_page_that_gets_no_answer_is_sent_again_as_the_same(world: World) -> None:
+    refused, heard = [], []
+
+    async def moody(request: web.Request) -> web.Response:
+        body = await request.json()
+        (heard if refused else refused).append(body["event"]["id"])
+        return web.Response(status=202 if heard else 503)
+
+    app = web.Application()
+    app.router.add_post("/webhooks/pagerduty", moody)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    world.pagerduty.webhook_url = f"http://127.0.0.1:{runner.addresses[0][1]}/webhooks/pagerduty"
+    try:
+        await world.pagerduty.trigger("payments failing")
+    finally:
+        await runner.cleanup()
+    assert refused == heard
+    assert world.pagerduty.open is not None

@@ -6,6 +6,7 @@ bot has answered, so that every telling of the story reads the same.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import json
@@ -26,6 +27,9 @@ SERVICE_ID, SERVICE_NAME = "PPAYMNT", "payments"
 FIRST_NUMBER = 4127
 COLOURS = {"Triggered": "#c93b3b", "Resolved": "#3fa45b"}
 BOT_ANSWERS_WITHIN_S = 3.0
+PATIENCE_S = 5.0
+"""PagerDuty's own."""
+RETRIES_AFTER_S = (0.5, 1.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,10 +71,10 @@ class PagerDuty:
             title=title,
             created_at=datetime.now(UTC),
         )
-        self._number += 1
-        self.open = page
         said_before = len(self._bot_messages())
         await self._send("incident.triggered", page, status="triggered")
+        self._number += 1
+        self.open = page
         await self._bot_answers(said_before)
         ts = self._slack.post_as_app(PAGERDUTY_APP_ID, INCIDENTS, _message("Triggered", page))
         self.open = Page(**{**vars(page), "ts": ts})
@@ -78,10 +82,11 @@ class PagerDuty:
 
     async def resolve(self) -> None:
         """Resolve the open page; nothing happens without one."""
-        page, self.open = self.open, None
+        page = self.open
         if page is None:
             return
         await self._send("incident.resolved", page, status="resolved")
+        self.open = None
         if page.ts:
             self._slack.edit_as_app(INCIDENTS, page.ts, _message("Resolved", page))
 
@@ -93,12 +98,16 @@ class PagerDuty:
             "User-Agent": "PagerDuty-Webhook/V3.0",
             SIGNATURE_HEADER: f"v1={signature}",
         }
-        timeout = aiohttp.ClientTimeout(total=5)  # as patient as PagerDuty
-        async with (
-            aiohttp.ClientSession(timeout=timeout) as http,
-            http.post(self.webhook_url, data=body, headers=headers) as answer,
-        ):
-            answer.raise_for_status()
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=PATIENCE_S)) as http:
+            for pause_s in (*RETRIES_AFTER_S, None):
+                try:
+                    async with http.post(self.webhook_url, data=body, headers=headers) as answer:
+                        answer.raise_for_status()
+                        return
+                except (aiohttp.ClientError, TimeoutError):
+                    if pause_s is None:
+                        raise
+                await asyncio.sleep(pause_s)  # the same event id again: the bot knows it if it got it
 
     def _bot_messages(self) -> list[dict[str, Any]]:
         app_id = self._slack.workspace.app.id
