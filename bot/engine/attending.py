@@ -82,14 +82,22 @@ def next_for(incident: Incident, runs: Sequence[Run], now: datetime) -> Incident
 
 def _was_undecided(run: Run, incident: Incident) -> bool:
     """Whether the end of the incident found it so; what is proposed after that, somebody wants all the same."""
-    resolved_at = incident.resolved_at
+    ended_at = _ended_at(incident)
     proposal = run.open_proposal
-    return (
-        is_undecided(run)
-        and proposal is not None
-        and resolved_at is not None
-        and proposal.made.at <= resolved_at
-    )
+    if proposal is None or ended_at is None:
+        return False
+    return is_undecided(run) and proposal.made.at <= ended_at
+
+
+def _ended_at(incident: Incident) -> datetime | None:
+    """When it was heard that the incident is over; None while it is not."""
+    heard: datetime | None = None
+    for event in reversed(incident.events):
+        if isinstance(event, IncidentOpened | IncidentChanged):
+            if event.facts.status != "resolved":
+                return heard
+            heard = event.at
+    return heard
 
 
 def is_undecided(run: Run) -> bool:

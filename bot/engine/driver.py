@@ -36,6 +36,7 @@ from bot.engine.making import Made, Maker, NotMade, parse_input
 from bot.engine.ports import Directory
 from bot.engine.proposing import changes_between, memberships_of, proposed
 from bot.errors import ActionError, JournalUnavailable, NotPermitted, Refused, VersionConflict
+from bot.journal.base import Hold
 from bot.runs.decide import (
     AskApproval,
     AskHuman,
@@ -74,6 +75,9 @@ log = structlog.get_logger()
 
 INTERRUPTED = "the bot was stopped while this ran, and its answer was lost"
 RETRY_JOURNAL_S = 1.0
+
+Fact = StepFinished | UndoFinished
+"""What came of something that was sent; it is recorded whatever else happened meanwhile."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,26 +168,26 @@ class Driver:
                 await self.admission.leave(run.id)  # it waits for people again, and people hold up nobody
             return None
         freed = self.admission.freed()
-        admitted = await self._admit(run, lockable(proposal.made.plan))
-        if admitted is None:
+        entered = await self._admit(run, lockable(proposal.made.plan))
+        if entered is None:
             return freed
-        run = admitted
         try:
             made = await self.maker.make(run, key)
         except NotMade as problem:
-            await self._void(run, proposal, f"it can no longer be proposed: {problem.message}")
+            reason = f"it can no longer be proposed: {problem.message}"
+            await self._void(run, proposal, reason, entered=entered)
             return None
         if made.plan.digest != proposal.made.digest and not run.opened.dry_run:
-            await self._drifted(run, key, proposal, made)
+            await self._drifted(run, key, proposal, made, entered=entered)
             return None
-        in_the_way = await self.admission.try_more(run, lockable(made.plan))
+        in_the_way = await self._try_more(run, lockable(made.plan), entered)
         if in_the_way is not None:
             holder = await self.admission.name_of(in_the_way.run_id)
             reason = f"{in_the_way.name.partition(':')[2]} is held by {holder} now"
-            await self._void(run, proposal, reason)
+            await self._void(run, proposal, reason, entered=entered)
             await self._propose(await self.ledger.run(run.id), key, reason, ask=True)
             return None
-        await self._execute(run, state, proposal, made.plan)
+        await self._execute(run, state, proposal, made.plan, entered=entered)
         return None
 
     async def _run_again(
@@ -195,18 +199,18 @@ class Driver:
         would now send something else, or cannot be planned at all, its outcome is unknown and people decide.
         """
         freed = self.admission.freed()
-        admitted = await self._admit(run, lockable(plan))
-        if admitted is None:
+        entered = await self._admit(run, lockable(plan))
+        if entered is None:
             return freed
         if not run.opened.dry_run:
             try:
-                made = await self.maker.make(admitted, state.key)
+                made = await self.maker.make(run, state.key)
             except NotMade:
                 made = None
             if made is None or not _sends_the_same(made.plan, plan):
-                await self._recover(admitted, state.key, proposal.id)
+                await self._recover(run, state.key, proposal.id, entered=entered)
                 return None
-        await self._execute(admitted, state, proposal, plan)
+        await self._execute(run, state, proposal, plan, entered=entered)
         return None
 
     async def _still_allowed(self, run: Run, state: StepState, proposal: Proposal) -> bool:
@@ -246,28 +250,43 @@ class Driver:
             await self._append(run, *events)
         return not fallen
 
-    async def _void(self, run: Run, proposal: Proposal, reason: str, changes: Sequence[str] = ()) -> None:
+    async def _void(
+        self, run: Run, proposal: Proposal, reason: str, *, entered: Sequence[RunAdmitted] = ()
+    ) -> None:
         await self._append(
-            run,
-            ProposalVoided(
-                at=self.clock.now(), proposal_id=proposal.id, reason=reason, changes=tuple(changes)
-            ),
+            run, *entered, ProposalVoided(at=self.clock.now(), proposal_id=proposal.id, reason=reason)
         )
 
-    async def _admit(self, run: Run, targets: Sequence[str]) -> Run | None:
-        """The run with its slot and locks, or None while it waits; the place in the line is journaled."""
+    async def _admit(self, run: Run, targets: Sequence[str]) -> tuple[RunAdmitted, ...] | None:
+        """Take slot and locks, or None while the run waits; the place in the line is journaled.
+
+        That it was let in is for the caller to append, in one commit with what it does next: the holds themselves
+        are in the journal already, and a click should not wait for the disk once more than it must.
+        """
         if run.admitted is not None or run.opened.dry_run:
-            return run
+            return ()
         wait = await self.admission.enter(run, targets)
         if wait is None:
-            return await self._append(run, RunAdmitted(at=self.clock.now(), targets=tuple(targets)))
+            return (RunAdmitted(at=self.clock.now(), targets=tuple(targets)),)
         said = run.queued
         if said is None or (said.waiting_for, said.position) != (wait.waiting_for, wait.position):
             event = RunQueued(at=self.clock.now(), waiting_for=wait.waiting_for, position=wait.position)
             await self._append(run, event)
         return None
 
-    async def _drifted(self, run: Run, key: StepKey, proposal: Proposal, made: Made) -> None:
+    async def _try_more(
+        self, run: Run, targets: Sequence[str], entered: Sequence[RunAdmitted]
+    ) -> Hold | None:
+        """What is in the way of targets the run was not let in with; those it was, it holds until it ends."""
+        known = [*entered, run.admitted] if run.admitted is not None else entered
+        held = {target for admitted in known for target in admitted.targets}
+        if held.issuperset(targets):
+            return None
+        return await self.admission.try_more(run, targets)
+
+    async def _drifted(
+        self, run: Run, key: StepKey, proposal: Proposal, made: Made, *, entered: Sequence[RunAdmitted]
+    ) -> None:
         """What was approved is not what would run: the approvals are void, and a new proposal says what changed."""
         changes = changes_between(proposal.made.plan, made.plan)
         reason = "the state changed since this was proposed"
@@ -275,11 +294,13 @@ class Driver:
         void = ProposalVoided(at=now, proposal_id=proposal.id, reason=reason, changes=changes)
         text = f"{reason}: {'; '.join(changes)}" if changes else reason
         fresh = await self._proposal(run, key, made, text, ask=True)
-        await self._append(run, void, fresh)
+        await self._append(run, *entered, void, fresh)
 
-    async def _execute(self, run: Run, state: StepState, proposal: Proposal, plan: Plan) -> None:
+    async def _execute(
+        self, run: Run, state: StepState, proposal: Proposal, plan: Plan, *, entered: Sequence[RunAdmitted]
+    ) -> None:
         started = StepStarted(at=self.clock.now(), proposal_id=proposal.id, step=state.key, plan=plan)
-        run = await self._append(run, started)
+        run = await self._append(run, *entered, started)
         result, artifacts = await self.execution.run(
             run, plan, expect=state.step.expect, name=state.step.name, dry_run=run.opened.dry_run
         )
@@ -289,7 +310,7 @@ class Driver:
             artifacts,
         )
 
-    async def _append_fact(self, run: Run, event: Event, artifacts: Sequence[Artifact] = ()) -> None:
+    async def _append_fact(self, run: Run, event: Fact, artifacts: Sequence[Artifact] = ()) -> None:
         """Append what happened, on top of whatever the run has become, however long it takes.
 
         An append that the journal could not confirm may have landed: the conflict that the next try then meets is
@@ -301,7 +322,7 @@ class Driver:
                 await self._append(run, event, artifacts=artifacts)
             except VersionConflict:
                 run = await self._reread(run)
-                if is_unsure and any(type(one) is type(event) and one == event for one in run.events):
+                if is_unsure and _is_recorded(run, event):
                     return
             except JournalUnavailable as problem:
                 log.error("outcome-not-recorded-yet", run=run.id, reason=problem.message)
@@ -321,11 +342,13 @@ class Driver:
 
     # ------------------------------------------------------------ unknown outcomes
 
-    async def _recover(self, run: Run, key: StepKey, proposal_id: ProposalId) -> None:
+    async def _recover(
+        self, run: Run, key: StepKey, proposal_id: ProposalId, *, entered: Sequence[RunAdmitted] = ()
+    ) -> None:
         event = StepFinished(
             at=self.clock.now(), proposal_id=proposal_id, step=key, result=_lost(INTERRUPTED)
         )
-        await self._append(run, event)
+        await self._append(run, *entered, event)
 
     async def _read_state(self, run: Run, key: StepKey, proposal_id: ProposalId) -> None:
         proposal = run.steps[key].proposal
@@ -353,16 +376,17 @@ class Driver:
             await self._append(run, UndoBlocked(at=self.clock.now(), step=key, reason=problem.message))
             return None
         freed = self.admission.freed()
-        admitted = await self._admit(run, lockable(plan))
-        if admitted is None:
+        entered = await self._admit(run, lockable(plan))
+        if entered is None:
             return freed
-        in_the_way = await self.admission.try_more(admitted, lockable(plan))
+        in_the_way = await self._try_more(run, lockable(plan), entered)
         if in_the_way is not None:
             holder = await self.admission.name_of(in_the_way.run_id)
             reason = f"{in_the_way.name.partition(':')[2]} is held by {holder} now"
-            await self._append(admitted, UndoBlocked(at=self.clock.now(), step=key, reason=reason))
+            blocked = UndoBlocked(at=self.clock.now(), step=key, reason=reason)
+            await self._append(run, *entered, blocked)
             return None
-        run = await self._append(admitted, UndoStarted(at=self.clock.now(), step=key, plan=plan))
+        run = await self._append(run, *entered, UndoStarted(at=self.clock.now(), step=key, plan=plan))
         expect = tuple(Expect.model_validate(one) for one in undo.expect)
         result, artifacts = await self.execution.run(
             run, plan, expect=expect, name=f"undo-{state.step.name}", dry_run=False
@@ -383,6 +407,14 @@ class Driver:
         if drift:
             raise Refused(f"the state is not what the step left behind: {drift}")
         return replace(plan, undo=Undo(text="an undo is not undone by the bot"))
+
+
+def _is_recorded(run: Run, fact: Fact) -> bool:
+    return any(
+        isinstance(one, StepFinished | UndoFinished)
+        and (type(one), one.at, one.step) == (type(fact), fact.at, fact.step)
+        for one in run.events
+    )
 
 
 def _sends_the_same(now: Plan, then: Plan) -> bool:

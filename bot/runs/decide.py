@@ -8,6 +8,7 @@ counts once, a spent or stale proposal refuses with who decided and what.
 how the run got there; a restart therefore continues exactly where the journal ends:
 
     started, no outcome   → Recover (unknown, probed, put to the approvers), or run again where declared idempotent
+                            (or where the whole run is dry: nothing was sent)
     outcome unknown       → AskHuman: done, again, undo, stop
     walking back          → RunUndo, in strict reverse order of first starts, stopping at the first that fails
     open proposal         → Sleep until the reminder or the expiry; RunAction once the quorum is there
@@ -32,6 +33,7 @@ from bot.runs.events import (
     Permission,
     ProposalExpired,
     ProposalId,
+    ProposalVoided,
     RunFinished,
     StepApproved,
     StepKey,
@@ -202,6 +204,11 @@ def _skip(run: Run, intent: Skip, ground: Ground) -> tuple[Event, ...]:
     proposal = _decidable(run, intent.proposal_id, ground.now)
     permission = _permit(ground, "skip this step")
     forbid_self_approval(ground.policy, ground.caller, run.requester)
+    forbid_self_approval(proposal.made.asked, ground.caller, run.requester)
+    asked_today = ground.policy.min_approvals
+    if asked_today > proposal.made.asked.min_approvals:
+        reason = f"the rules of today ask for {asked_today} people"
+        return (ProposalVoided(at=ground.now, proposal_id=intent.proposal_id, reason=reason),)
     if any(one.actor.person == ground.caller.actor.person for one in proposal.skips):
         raise AlreadyDecided("you have asked to skip this already, and one person counts once")
     return (
@@ -271,7 +278,7 @@ def _request_undo(run: Run, intent: RequestUndo, ground: Ground) -> tuple[Event,
     if not run.with_effect:
         raise Refused("there is nothing to undo: no effect of this run still stands")
     permission = _permit(ground, "undo this run")
-    reason = intent.reason.strip()[:REASON_LIMIT] or "asked for in the thread"
+    reason = intent.reason.strip()[:REASON_LIMIT]
     return (_undo_requested(ground, reason, permission=permission),)
 
 
@@ -296,7 +303,7 @@ def _settle_undo(run: Run, intent: SettleUndo, ground: Ground) -> tuple[Event, .
         return (settled,)
     if intent.choice == "stop":
         raise Refused("this run has stopped already")
-    reason = f"going on after the undo of {state.step.name}"
+    reason = f"the undo of step {state.step.name} was taken up again"
     return (settled, _undo_requested(ground, reason, permission=permission))
 
 
@@ -337,6 +344,8 @@ def _decidable(run: Run, proposal_id: ProposalId, now: datetime) -> Proposal:
     _refuse_spent(proposal)
     if run.is_finished or run.cancel is not None:
         raise AlreadyDecided(f"this run is over: {run.status if run.is_finished else 'cancelled'}")
+    if run.is_undoing:
+        raise AlreadyDecided("this run is being undone, so nothing more of it is decided")
     if proposal.made.asked.unattended:
         raise AlreadyDecided("this step needs no decision: a reviewed tag lets it run unattended")
     if proposal.has_quorum:
@@ -480,7 +489,7 @@ def _interrupted(run: Run) -> NextEffect | None:
     for state in run.steps.values():
         proposal = state.proposal
         if proposal is not None and proposal.is_interrupted:
-            if state.step.idempotent and run.cancel is None:
+            if (state.step.idempotent or run.opened.dry_run) and run.cancel is None:
                 return RunAction(step=state.key, proposal_id=proposal.id)
             return Recover(step=state.key, proposal_id=proposal.id)
     return None
@@ -494,6 +503,8 @@ def _unknown(state: StepState, proposal: Proposal) -> NextEffect:
 
 def _next_undo(run: Run, now: datetime) -> NextEffect:
     for state in run.with_effect:
+        if state.undoing is None and run.is_walk_cancelled and run.cancel is not None:
+            return _finish(run, now, "rollback_incomplete", f"{_name(run.cancel)} cancelled the walk back")
         if state.undoing is None:
             return RunUndo(step=state.key)
         if state.status == "undo_unknown" and state.undoing.settled is None:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import reduce
 from typing import Literal, assert_never
 
@@ -281,9 +282,13 @@ class Run:
     steps: Mapping[StepKey, StepState]
     environment: str = ""
     queued: RunQueued | None = None
+    queued_since: datetime | None = None
+    """When it came into the line; its place there is by this, however often the words for it changed since."""
     admitted: RunAdmitted | None = None
     cancel: CancelRequested | None = None
     undo_request: UndoRequested | None = None
+    is_walk_cancelled: bool = False
+    """Cancelled while it walked back: the walk ends after the undo that runs."""
     finished: RunFinished | None = None
     start_order: tuple[StepKey, ...] = ()
     events: tuple[Event, ...] = field(default=(), repr=False)
@@ -327,7 +332,7 @@ class Run:
     @property
     def open_proposal(self) -> Proposal | None:
         """The one proposal that may be decided now."""
-        if self.is_finished or self.current is None or self.current.proposal is None:
+        if self.is_finished or self.is_undoing or self.current is None or self.current.proposal is None:
             return None
         return self.current.proposal if self.current.proposal.is_open else None
 
@@ -343,7 +348,9 @@ class Run:
 
     @property
     def with_effect(self) -> tuple[StepState, ...]:
-        """Steps whose effect still stands, in strict reverse order of their first start."""
+        """Steps whose effect still stands, in strict reverse order of their first start; a dry run has none."""
+        if self.opened.dry_run:
+            return ()
         return tuple(self.steps[key] for key in reversed(self.start_order) if self.steps[key].has_effect)
 
     @property
@@ -428,7 +435,7 @@ def _changed(run: Run, event: RunEvent) -> Run:  # noqa: C901 - one arm per even
             kept = tuple(
                 one for one in _proposal(run, event.proposal_id).approvals if one.actor.person != event.person
             )
-            return _on_proposal(run, event.proposal_id, approvals=kept)
+            return _on_proposal(_out_of_line(run), event.proposal_id, approvals=kept)
         case StepRejected():
             return _on_proposal(run, event.proposal_id, rejected=event)
         case StepSkipped():
@@ -438,13 +445,13 @@ def _changed(run: Run, event: RunEvent) -> Run:  # noqa: C901 - one arm per even
             edited = replace(run, params=event.after, requester=event.actor)
             return _on_proposal(edited, event.proposal_id, edited=event)
         case ProposalVoided():
-            return _on_proposal(run, event.proposal_id, voided=event)
+            return _on_proposal(_out_of_line(run), event.proposal_id, voided=event)
         case ProposalExpired():
             return _on_proposal(run, event.proposal_id, expired=event)
         case RunQueued():
-            return replace(run, queued=event)
+            return replace(run, queued=event, queued_since=run.queued_since or event.at)
         case RunAdmitted():
-            return replace(run, admitted=event, queued=None)
+            return replace(_out_of_line(run), admitted=event)
         case StepStarted():
             return _started(run, event)
         case StepFinished():
@@ -454,17 +461,22 @@ def _changed(run: Run, event: RunEvent) -> Run:  # noqa: C901 - one arm per even
         case UnknownSettled():
             return _on_proposal(run, event.proposal_id, settled=event)
         case CancelRequested():
-            return replace(run, cancel=event)
+            return replace(run, cancel=event, is_walk_cancelled=run.is_undoing)
         case RunFinished():
-            return replace(run, finished=event, undo_request=None, queued=None, admitted=None)
+            return replace(_out_of_line(run), finished=event, undo_request=None, admitted=None)
         case UndoRequested():
-            return replace(run, undo_request=event, finished=None)
+            return replace(run, undo_request=event, finished=None, is_walk_cancelled=False)
         case UndoStarted():
             return _step(run, event.step, undoing=Undoing(started=event))
         case UndoFinished() | UndoBlocked() | UndoSettled():
             return _undo(run, event)
         case _:
             assert_never(event)
+
+
+def _out_of_line(run: Run) -> Run:
+    """It waits for people again, or for nothing: only what may go ahead stands in the line."""
+    return replace(run, queued=None, queued_since=None)
 
 
 def _proposed(run: Run, event: StepProposed) -> Run:

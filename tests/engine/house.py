@@ -141,6 +141,8 @@ class House:
         world: World | None = None,
         clock: VirtualClock | None = None,
         directory: FixedDirectory | None = None,
+        action: DialAction | None = None,
+        retry_journal_s: float = 0.01,
         wrap: Callable[[SqliteJournal], Any] = lambda journal: journal,
     ) -> House:
         world, clock, directory = world or World(), clock or VirtualClock(), directory or FixedDirectory()
@@ -148,7 +150,7 @@ class House:
         real = await SqliteJournal.open(path, serve=True, codec=codec)
         journal = wrap(real)
         ledger = Ledger(journal)
-        action = DialAction(world)
+        action = action or DialAction(world)
         now_catalog = [catalog]
         get = lambda: now_catalog[0]  # noqa: E731
         maker = Maker(catalog=get, action=lambda _: action)
@@ -174,6 +176,7 @@ class House:
             catalog=get,
             action=lambda _: action,
             clock=clock,
+            retry_journal_s=retry_journal_s,
         )
         attendant = Attendant(
             ledger=ledger, suggester=suggester, admission=admission, catalog=get, clock=clock
