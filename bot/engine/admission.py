@@ -9,7 +9,7 @@ First come, first served: a run that waits for the same tenant or target goes fi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from bot.catalog.schema import Catalog
@@ -50,11 +50,15 @@ class Admission:
     async def enter(self, run: Run, targets: Sequence[str]) -> Wait | None:
         """Take slot and locks, or say what is in the way; a run that waits keeps its place in the line."""
         wanted = _Wanted(run_id=run.id, tenant=run.opened.tenant, targets=frozenset(targets))
-        ahead = self._ahead(wanted)
+        held = {hold.name: hold for hold in await self.journal.holds()}
+        # Who was let in and could not write it down (the journal was away, the bot was killed) stands behind nobody:
+        # those in the line wait for what it holds.
+        is_in = any(hold.run_id == run.id for name, hold in held.items() if name.startswith("slot:"))
+        ahead = [] if is_in else self._ahead(wanted)
         if ahead:
             self._line_up(wanted)
             return Wait(waiting_for=await self._words_ahead(ahead[-1], wanted), position=len(ahead) + 1)
-        in_the_way = await self._take(wanted)
+        in_the_way = await self._take(wanted, held)
         if in_the_way is None:
             if self._leave_line(run.id):
                 self._wake()
@@ -115,10 +119,9 @@ class Admission:
         freed, self._freed = self._freed, asyncio.Event()
         freed.set()
 
-    async def _take(self, wanted: _Wanted) -> Hold | None:
+    async def _take(self, wanted: _Wanted, held: Mapping[str, Hold]) -> Hold | None:
         """None when everything was taken; else what is in the way (the last slot, or a target)."""
         slots = [f"slot:{wanted.tenant}/{number + 1}" for number in range(self._limit())]
-        held = {hold.name: hold for hold in await self.journal.holds()}
         if any(held[slot].run_id == wanted.run_id for slot in slots if slot in held):
             return await self.journal.take_holds(wanted.run_id, sorted(wanted.targets))
         in_the_way = held.get(slots[-1])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
+from typing import Any
 
 from bot.catalog.schema import Catalog, Limits, Rules
 from bot.errors import JournalUnavailable
-from bot.journal.base import Hold
+from bot.journal.base import Batch, Hold, Recorded
 from bot.journal.sqlite import SqliteJournal
 from bot.runs.events import RunAdmitted, RunId, RunQueued, UndoBlocked
 from bot.runs.state import Run
@@ -188,3 +190,31 @@ async def test_an_undo_does_not_touch_what_another_run_holds(restarted: Opened) 
     assert house.world.turns == [("held", 1), ("a", 1)]
     assert Hold(name="host:held", run_id=hold.id) in await house.journal.holds()
     assert_lawful(run.events)
+
+
+async def test_a_run_that_was_let_in_but_could_not_write_it_down_does_not_wait_behind_who_waits_for_it(
+    restarted: Opened,
+) -> None:
+    class Away:
+        """The journal is gone when the first admission is to be written; until then another run has lined up."""
+
+        def __init__(self, journal: SqliteJournal) -> None:
+            self._journal, self.refused = journal, asyncio.Event()
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._journal, name)
+
+        async def append(self, batch: Batch) -> tuple[Recorded, ...]:
+            events = [event for write in batch.writes for event in write.events]
+            if any(isinstance(event, RunAdmitted) for event in events) and not self.refused.is_set():
+                self.refused.set()
+                raise JournalUnavailable("the disk is full")
+            return await self._journal.append(batch)
+
+    house = await restarted(one_slot(), wrap=Away)
+    second = await house.asked(await house.start("r1"))
+    first = await approved(house, "r0")
+    await house.journal.refused.wait()  # type: ignore[attr-defined]  # the wrapper above
+    await house.operations.approve(house.ref_of(second), BOB)
+    for run in (first, second):
+        assert (await house.finished(run.id)).status == "succeeded"
