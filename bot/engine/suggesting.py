@@ -62,7 +62,7 @@ class Suggester:
     def _no_match(self, incident: Incident, unsure: Sequence[Candidate]) -> str:
         facts = incident.facts
         if not facts.service:
-            return f"{facts.service_text or 'the service'} is in no catalog, so no runbook can be matched with it"
+            return f"{facts.service_text or 'the service'} is not in the catalog, so no runbook can be matched with it"
         if unsure:
             return "no runbook matches for certain"
         return "no runbook matches this service and symptom"

@@ -43,8 +43,8 @@ def sentence_of(error: BaseException) -> str:
 
 
 def _with_hint(error: BotError) -> str:
-    message = text.sentence(text.value(error.message, SENTENCE_LIMIT))
-    return f"{message} {text.sentence(text.value(error.hint, 300))}" if error.hint else message
+    message = text.sentence(text.spoken(error.message, SENTENCE_LIMIT))
+    return f"{message} {text.sentence(text.spoken(error.hint, 300))}" if error.hint else message
 
 
 class Answers:

@@ -17,6 +17,7 @@ from bot.catalog.schema import Runbook
 from bot.errors import BadInput
 from bot.journal.base import RunRow
 from bot.slack import text
+from bot.slack.views.incident import RUN_WORDS
 
 COMMAND = "/runbook"
 
@@ -146,7 +147,9 @@ def _status_line(row: RunRow, url: str) -> str:
     place = " in ".join(text.value(part, 80) for part in (row.service, row.environment) if part)
     what = f" on {place}" if place else ""
     mark = " (dry run)" if row.dry_run else ""
-    return f"• {name}{what}: {row.status}{mark}, since {text.moment(row.opened_at)}"
+    return (
+        f"• {name}{what}: {RUN_WORDS.get(row.status, row.status)}{mark}, since {text.moment(row.opened_at)}"
+    )
 
 
 def _listed(head: str, lines: Sequence[str]) -> str:

@@ -41,7 +41,7 @@ from bot.slack.message import Message, metadata_of
 from bot.slack.views import fate, history
 from bot.slack.views.drawn import Drawn
 from bot.slack.views.menu import Menu
-from bot.slack.views.offer import Offer, needs_file, offer, whole, whole_text
+from bot.slack.views.offer import Offer, asked_for, needs_file, offer, whole, whole_text
 from bot.slack.views.people import who
 from bot.slack.views.questions import undo_question, unknown
 from bot.slack.views.run import end, run_card, step_title
@@ -98,7 +98,7 @@ def direct_messages(one: Offer, *, permalink: str, metadata: Mapping[str, Any]) 
 
 def asking(one: Offer) -> str:
     """`step 2 of 3 (scale) of runbook scale-out`, for the middle of a sentence."""
-    return f"{one.place} ({text.value(one.name, 80)}) of runbook {text.value(one.runbook.name, 120)}"
+    return asked_for(one)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,7 +122,9 @@ class RunThread:
                 yield from self._reminded(event, version)
             case StepApproved():
                 yield self._approved(event, version)
-            case StepRejected() | StepSkipped() | ParamsEdited() | ProposalVoided() | ProposalExpired():
+            case StepSkipped():
+                yield self._skipped(event, version)
+            case StepRejected() | ParamsEdited() | ProposalVoided() | ProposalExpired():
                 yield self._decided(event, version, self._key_of(event.proposal_id))
             case ApprovalVoided() | UnknownSettled():
                 yield self._decided(event, version, self._key_of(event.proposal_id))
@@ -180,6 +182,8 @@ class RunThread:
         found = self.run.proposal(event.proposal_id)
         assert found is not None
         state, proposal = found
+        if _speaks_by_itself(proposal):
+            return  # its own message says it, and its outcome that it came by itself
         one = self._offer(state, proposal)
         # An announcement is said once; what it became is told by its outcome.
         live = proposal.is_open and not self.run.is_finished and not event.asked.unattended
@@ -231,6 +235,20 @@ class RunThread:
         )
         return self._message(f"decision:{self.run.id}:{version}", view, version)
 
+    def _skipped(self, event: StepSkipped, version: int) -> Message:
+        people = {
+            one.actor.person
+            for one in self.run.events[:version]
+            if isinstance(one, StepSkipped) and one.proposal_id == event.proposal_id
+        }
+        view = history.skipped(
+            event,
+            step=self._step(self._key_of(event.proposal_id)),
+            people=len(people),
+            asked=self._asked(event.proposal_id),
+        )
+        return self._message(f"decision:{self.run.id}:{version}", view, version)
+
     def _standing(self, proposal_id: ProposalId, version: int) -> set[str]:
         """The people whose approvals counted after this version."""
         people: set[str] = set()
@@ -264,7 +282,9 @@ class RunThread:
         if isinstance(event, UndoFinished):
             title = f"Undo of {title[:1].lower()}{title[1:]}"
         key = f"outcome:{self.run.id}:{version}"
-        yield self._message(key, history.outcome(event.result, title=title), version)
+        is_by_itself = isinstance(event, StepFinished) and self._spoke_by_itself(event)
+        view = history.outcome(event.result, title=title, is_by_itself=is_by_itself)
+        yield self._message(key, view, version)
         for ref in event.result.artifacts:
             file_key = f"file:{self.run.id}:{ref.digest[:DIGEST_SHOWN]}"
             yield Message(
@@ -276,6 +296,10 @@ class RunThread:
             )
         if isinstance(event, UndoFinished) and event.result.verdict != "succeeded":
             yield self._undo_question(event, version, event.result.summary)
+
+    def _spoke_by_itself(self, event: StepFinished) -> bool:
+        found = self.run.proposal(event.proposal_id)
+        return found is not None and _speaks_by_itself(found[1])
 
     def _unknown(self, event: StepProbed, version: int) -> Message:
         found = self.run.proposal(event.proposal_id)
@@ -335,3 +359,9 @@ class RunThread:
             for version, event in enumerate(self.run.events, start=1)
             if isinstance(event, RunFinished)
         )
+
+
+def _speaks_by_itself(proposal: Proposal) -> bool:
+    """Whether the step is an unattended message: announcing its words before they are said would say them twice."""
+    made = proposal.made
+    return made.asked.unattended and made.plan.type == "slack" and not made.plan.changes

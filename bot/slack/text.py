@@ -120,6 +120,17 @@ def value(text: object, limit: int = 300) -> str:
     return _inert(one_line(_shortened(str(text), limit)), limit) or EMPTY
 
 
+def spoken(text: str, limit: int = 300) -> str:
+    """A sentence of ours, which may name `things`: what stands between two backticks becomes a code span."""
+    parts = cut(one_line(text), limit).split("`")
+    if len(parts) % 2 == 0:
+        return value(text, limit)
+    shown = "".join(
+        code(part, limit) if place % 2 else _unformatted(part) for place, part in enumerate(parts) if part
+    )
+    return shown if 0 < size(shown) <= limit else value(text, limit)
+
+
 def paragraph(text: str, limit: int = 1000) -> str:
     """Several lines of somebody's words as inert `mrkdwn`."""
     return _inert(visible(_shortened(text, limit)).strip(), limit) or EMPTY

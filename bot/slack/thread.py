@@ -136,6 +136,8 @@ class _Talk:
                 line = change_line(event)
                 if line is not None:
                     yield self._message(f"change:{version}", line, version)
+            case OriginLinked() if event.place == self.incident.opened.place:
+                return  # the very message this thread is under
             case OriginLinked():
                 yield self._message(f"linked:{version}", linked_line(event), version)
             case RunbookSuggested():
@@ -185,7 +187,7 @@ class _Talk:
             candidates=event.others,
             placeholder="Choose a runbook",
         )
-        words = f"*No next step to suggest:* {text.sentence(text.value(event.reason, 600))}"
+        words = f"*No next step to suggest:* {text.stopped(text.spoken(event.reason, 600))}"
         words += " Choose a runbook from the menu." if blocks else ""
         return self._message(f"nothing:{version}", with_menu(words, blocks), version, live=is_live)
 

@@ -223,7 +223,7 @@ def nothing_fits() -> Stage:
     stage.says(
         incidents.NothingSuggested(
             at=stage.now,
-            reason="Legacy FTP is in no catalog, so no runbook can be matched with it",
+            reason="Legacy FTP is not in the catalog, so no runbook can be matched with it",
             others=(Candidate(runbook="check-payments", why=("symptom word disk",), evaluable=False),),
         )
     )

@@ -57,7 +57,7 @@ def edit_form(
     """The runbook's parameters with the values they have now."""
     blocks = [
         section(
-            f"Parameters of {text.value(runbook, 120)}, for {text.value(step, 120)}. "
+            f"Parameters of runbook {text.value(runbook, 120)}, for step {text.value(step, 120)}. "
             "A new proposal follows, and another person may have to approve it."
         ),
         *param_entries(params, values),

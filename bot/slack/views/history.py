@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 from bot.runs.events import (
@@ -40,7 +41,6 @@ Decision = (
     StepApproved
     | ApprovalVoided
     | StepRejected
-    | StepSkipped
     | ParamsEdited
     | ProposalVoided
     | ProposalExpired
@@ -63,6 +63,15 @@ def approved(event: StepApproved, *, step: str, people: int, asked: Asked) -> Dr
     return _with_why(words, event.permission, event.actor, more=f"digest {text.code(event.digest[:8])}")
 
 
+def skipped(event: StepSkipped, *, step: str, people: int, asked: Asked) -> Drawn:
+    """One wish to go on without the step; `people` is how many different ones there are with it."""
+    needed = asked.min_approvals
+    rest = f" {people} of {needed} people." if needed > 1 else ""
+    head = "Skipped" if people >= needed else "Skip asked"
+    words = f"*{head}* by {who(event.actor)}: {step}.{rest}{_because(event.reason)}"
+    return _with_why(words, event.permission, event.actor)
+
+
 def decision(event: Decision, *, step: str) -> Drawn:  # noqa: C901 - one arm per event, nothing else
     """Any other decision, or what ended a proposal without one; `step` names it (already inert)."""
     match event:
@@ -75,9 +84,6 @@ def decision(event: Decision, *, step: str) -> Drawn:  # noqa: C901 - one arm pe
             )
         case StepRejected():
             words = f"*Rejected* by {who(event.actor)}: {step}. Reason: {_reason(event.reason)}"
-            return _with_why(words, event.permission, event.actor)
-        case StepSkipped():
-            words = f"*Skip* asked by {who(event.actor)}: {step}.{_because(event.reason)}"
             return _with_why(words, event.permission, event.actor)
         case ParamsEdited():
             words = f"*Edited* by {who(event.actor)}: {_edits(event)}. A new proposal of {step} follows."
@@ -155,6 +161,8 @@ def _given(given: object) -> str:
 # ------------------------------------------------------------ outcomes
 
 
+_TOLD_DURATION = re.compile(r"\bafter \d+(\.\d+)? s\b")
+"""Some summaries say themselves how long it took."""
 _VERDICTS = {
     "succeeded": ("✓", "done"),
     "failed": ("✗", "failed"),
@@ -163,15 +171,20 @@ _VERDICTS = {
 _EFFECTS = {
     "none": "It changed nothing.",
     "applied": "What it did stands.",
-    "partial": "It did a part of it, and that stands.",
+    "partial": "Whatever it did until then stands.",
     "unknown": "Nobody knows what it changed.",
 }
 
 
-def outcome(result: Result, *, title: str) -> Drawn:
-    """What came of a step or an undo: one sentence, notes, the end of its output."""
+def outcome(result: Result, *, title: str, is_by_itself: bool = False) -> Drawn:
+    """What came of a step or an undo: one sentence, notes, the end of its output.
+
+    `is_by_itself` for a step nobody decided and nothing else announces.
+    """
     sign, verdict = _VERDICTS[result.verdict]
-    took = f" in {text.duration(result.duration_s)}" if result.duration_s else ""
+    verdict += " by itself" if is_by_itself else ""
+    is_told = _TOLD_DURATION.search(result.summary) is not None
+    took = f" in {text.duration(result.duration_s)}" if result.duration_s and not is_told else ""
     summary = f": {text.value(result.summary, 600)}" if result.summary.strip() else ""
     head = text.stopped(f"{sign} *{title}: {verdict}*{took}{summary}")
     if result.verdict != "succeeded":
@@ -181,7 +194,7 @@ def outcome(result: Result, *, title: str) -> Drawn:
     if notes:
         blocks.append(section("\n".join(notes)))
     if result.output.strip():
-        output = result.output + (f"\n{text.CUT_MARK}" if result.output_cut else "")
+        output = (f"{text.CUT_MARK}\n" if result.output_cut else "") + result.output
         blocks.append(section(text.fence_end(output, OUTPUT_ROOM)))
     small = _output_notes(result)
     if small:
@@ -206,13 +219,13 @@ def _output_notes(result: Result) -> list[str]:
         files = text.listed([text.value(one.name, 80) for one in result.artifacts], most=4)
         notes.append(f"in full in the file below: {files}")
     elif result.output_cut:
-        notes.append("only the beginning of the output was kept")
+        notes.append("only the end of the output was kept")
     return [text.capital(note) for note in notes]
 
 
 def not_planned(message: str, *, title: str) -> Drawn:
     """A step that could not be made concrete."""
-    return said(f"✗ *{title}: could not be proposed.* {text.sentence(text.value(message, 800))} Nothing ran.")
+    return said(f"✗ *{title}: could not be proposed:* {text.stopped(text.spoken(message, 800))} Nothing ran.")
 
 
 def file_of(ref: ArtifactRef, *, title: str) -> str:

@@ -43,7 +43,7 @@ CHANGE_WORDS = {
     "service_updated": "Service changed",
     "annotated": "Note",
     "status_update": "Status update",
-    "merged": "Merged",
+    "merged": "Merged into another incident",
 }
 """Kinds that get a line of their own; any other change shows on the card alone."""
 
@@ -51,7 +51,10 @@ CHANGE_WORDS = {
 def incident_card(incident: Incident, *, links: Mapping[str, str]) -> Drawn:
     """What is known of the incident now; `links` are those of its service in the catalog."""
     facts = incident.facts
-    blocks = [header(facts.title or "Incident without a title"), fields(_facts(facts))]
+    blocks = [
+        header(facts.title or "Incident without a title"),
+        fields(_facts(facts, is_paged=any(one.source == "pagerduty" for one in incident.origins))),
+    ]
     shown = _links(incident, links)
     if shown:
         blocks.append(section("*Links:* " + " · ".join(shown)))
@@ -77,20 +80,24 @@ def _service(facts: Facts) -> str:
     if facts.service:
         return text.value(facts.service, 120)
     if facts.service_text:
-        return f"{text.value(facts.service_text, 120)}, in no catalog"
+        return f"{text.value(facts.service_text, 120)} (not in the catalog)"
     return "a service nobody named"
 
 
-def _facts(facts: Facts) -> list[str]:
+def _facts(facts: Facts, *, is_paged: bool) -> list[str]:
+    """`is_paged`: a source that assigns people speaks of it, so that nobody assigned is worth saying."""
     since = f", since {text.clock(facts.status_at)}" if facts.status_at else ""
-    urgency = ", ".join(filter(None, (facts.urgency, facts.priority))) or "not said"
+    urgency = ", ".join(filter(None, (facts.urgency, facts.priority)))
     shown = [
         f"*Service*\n{_service(facts)}",
         f"*Environment*\n{text.value(facts.environment, 80) if facts.environment else 'not known'}",
         f"*Status*\n{facts.status}{since}",
-        f"*Urgency*\n{text.value(urgency, 120)}",
-        f"*Assigned*\n{text.listed([text.value(name, 80) for name in facts.assignees], most=6) or 'nobody'}",
     ]
+    if urgency or is_paged:
+        shown.append(f"*Urgency*\n{text.value(urgency or 'not said', 120)}")
+    if facts.assignees or is_paged:
+        assigned = text.listed([text.value(name, 80) for name in facts.assignees], most=6)
+        shown.append(f"*Assigned*\n{assigned or 'nobody'}")
     if facts.metric_name or facts.value is not None:
         shown.append(f"*Metric*\n{text.code(facts.metric_name or 'value')}{_number(' = ', facts.value)}")
     if facts.anomaly_score is not None:
@@ -143,14 +150,7 @@ def change_line(event: IncidentChanged) -> Drawn | None:
         return None
     by = f" by {text.value(event.by, 120)}" if event.by else ""
     detail = _detail(event)
-    ended = ""
-    if event.kind == "resolved":
-        ended = " What nobody has decided yet is called off; what runs goes on to its end."
-    return said(
-        f"*{words}*{by}{detail}.{ended}"
-        if not event.text
-        else f"*{words}*{by}{detail}: {_words(event)}{ended}"
-    )
+    return said(f"*{words}*{by}{detail}: {_words(event)}" if event.text else f"*{words}*{by}{detail}.")
 
 
 def _words(event: IncidentChanged) -> str:

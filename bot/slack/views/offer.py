@@ -140,12 +140,21 @@ def _open(one: Offer, menu: Menu) -> Drawn:
 
 def _top(one: Offer) -> list[JsonObject]:
     title = "Dry run" if one.is_dry_run else "Next safe step"
-    blocks = [header(f"{title}: {one.place}"), section(f"*{_does(one)}*\n{_runbook_line(one)}")]
+    blocks = [header(f"{title}: {one.name or one.place}"), section(f"*{_does(one)}*\n{_runbook_line(one)}")]
     if one.reason:
-        blocks.append(section(f"*What is new:* {text.sentence(text.value(one.reason, 600))}"))
+        blocks.append(section(f"*What is new:* {text.stopped(text.spoken(one.reason, 600))}"))
     if one.asked.message:
-        blocks.append(section(f"*Read this first:* {text.sentence(text.value(one.asked.message, 600))}"))
+        blocks.append(section(f"*Read this first:* {text.stopped(text.value(one.asked.message, 600))}"))
     return blocks
+
+
+def asked_for(one: Offer) -> str:
+    """`step 2 of 3 (scale) of runbook scale-out`, for the middle of a sentence."""
+    return f"{_step(one)} of runbook {text.value(one.runbook.name, 120)}"
+
+
+def _step(one: Offer) -> str:
+    return f"{one.place} ({text.value(one.name, 80)})" if one.name else one.place
 
 
 def _does(one: Offer) -> str:
@@ -161,7 +170,7 @@ def _runbook_line(one: Offer) -> str:
     if params:
         line += f"\nWith {params}"
     if one.why:
-        line += f"\nWhy: {text.listed([text.value(why, 120) for why in one.why], most=5)}"
+        line += f"\nWhy: {text.listed([text.spoken(why, 120) for why in one.why], most=5)}"
     return line
 
 
@@ -263,11 +272,10 @@ def _fine_print(one: Offer) -> JsonObject:
 def _call(one: Offer) -> str:
     """The sentence of an open offer: rings those who may decide."""
     people = mentions(one.asked)
+    call = f"{people}: " if people else ""
     place = f" in {text.value(one.environments, 80)}" if one.environments else ""
-    return (
-        f"{f'{people}: ' if people else ''}Next safe step, {one.place} of runbook {text.value(one.runbook.name, 120)}"
-        f"{place}: {text.sentence(_does(one))} It waits for a decision until {text.moment(one.expires_at)}."
-    )
+    what = f"Next safe step, {asked_for(one)}{place}: {text.sentence(_does(one))}"
+    return f"{call}{what} It waits for a decision until {text.moment(one.expires_at)}."
 
 
 # ------------------------------------------------------------ unattended and spent
@@ -281,20 +289,18 @@ def _unattended(one: Offer) -> Drawn:
         how = "Runs by itself: it changes nothing"
     place, _ = where(one.plan.targets)
     runs = f" It runs {place}." if one.plan.targets else ""
-    blocks = [section(f"*{text.capital(one.place)}: {_does(one)}*\n{how}.{runs}")]
+    blocks = [section(f"*{text.capital(_step(one))}: {_does(one)}*\n{how}.{runs}")]
     blocks += code_of(one.plan)
     blocks.append(_fine_print(one))
-    words = f"{text.capital(one.place)} of runbook {text.value(one.runbook.name, 120)}: {text.sentence(_does(one))}"
+    words = f"{text.capital(asked_for(one))}: {text.sentence(_does(one))}"
     return drawn(f"{words} {how}.", blocks)
 
 
 def _spent(one: Offer) -> Drawn:
     place, _ = where(one.plan.targets)
-    blocks = [section(f"*{text.capital(one.place)}: {_does(one)}*\n{one.became}")]
+    blocks = [section(f"*{text.capital(_step(one))}: {_does(one)}*\n{one.became}")]
     blocks += code_of(one.plan)
     undo, _ = undo_sentence(one.plan)
     blocks.append(context(f"Proposed {place}", undo.split(" Approving")[0]))
     blocks.append(_fine_print(one))
-    return drawn(
-        f"{text.capital(one.place)} of runbook {text.value(one.runbook.name, 120)}: {one.became}", blocks
-    )
+    return drawn(f"{text.capital(asked_for(one))}: {one.became}", blocks)

@@ -79,6 +79,9 @@ UNDO_CHOICES = (
 )
 
 
+SEEN_IN_A_LINE = 300
+
+
 def unknown(
     run: Run, state: StepState, probed: StepProbed, *, asked: Asked, ref: ClickRef, became: str
 ) -> Drawn:
@@ -87,8 +90,10 @@ def unknown(
     choices = [one for one in SETTLE_CHOICES if has_undo or one.action_id != "settle_undo"]
     seen = text.fenced(probed.text, 1500)
     head = f"*{step_title(run, state.key)}: did it happen?* It was sent and its answer was lost."
-    blocks = [section(head), section("*What is seen now:*")]
-    blocks += [section(piece) for piece in seen.texts]
+    if "\n" in probed.text.strip() or text.size(probed.text) > SEEN_IN_A_LINE:
+        blocks = [section(head), section("*What is seen now:*"), *(section(piece) for piece in seen.texts)]
+    else:
+        blocks = [section(head), section(f"*What is seen now:* {text.value(probed.text, SEEN_IN_A_LINE)}")]
     blocks += _question(asked, choices, carried=ids.click_value(ref), became=became)
     people = mentions(asked) if not became else ""
     call = f"{people}: " if people else ""

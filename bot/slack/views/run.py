@@ -37,6 +37,8 @@ _SIGNS = {
     "undo_unknown": "?",
     "undo_blocked": "■",
 }
+OPEN_WORDS = frozenset({"proposed", "approved", "voided"})
+"""A run that is over leaves these behind as what will not happen any more."""
 _WORDS = {
     "pending": "not started",
     "proposed": "waiting for a decision",
@@ -108,9 +110,9 @@ def step_title(run: Run, key: StepKey) -> str:
 def _step_lines(run: Run) -> list[str]:
     main = [state for key, state in run.steps.items() if key.phase == "steps"]
     after = [state for key, state in run.steps.items() if key.phase == "on_reject"]
-    lines = [_step_line(state) for state in main]
+    lines = [_step_line(run, state) for state in main]
     if after and run.phase == "on_reject":
-        lines += ["*Follow-up, because it was not approved:*", *(_step_line(state) for state in after)]
+        lines += ["*Follow-up, because it was not approved:*", *(_step_line(run, state) for state in after)]
     return _around(lines, _position(run, len(main)))
 
 
@@ -144,12 +146,21 @@ def _in_sections(lines: list[str]) -> list[list[str]]:
     return [group for group in groups if group]
 
 
-def _step_line(state: StepState) -> str:
-    sign = _SIGNS[state.status]
-    return f"{sign} {state.key.index + 1}. {text.value(state.step.name, 60)}: {_step_words(state)}"
+def _step_line(run: Run, state: StepState) -> str:
+    is_off = run.is_finished and state.status in OPEN_WORDS
+    sign = _SIGNS["skipped" if is_off else state.status]
+    return f"{sign} {state.key.index + 1}. {text.value(state.step.name, 60)}: {_step_words(run, state)}"
 
 
-def _step_words(state: StepState) -> str:
+def _step_words(run: Run, state: StepState) -> str:
+    if run.is_finished and state.status in OPEN_WORDS:
+        return "called off"
+    if state.status == "approved" and run.queued is not None and run.admitted is None:
+        return "approved, waiting for its turn"
+    return _own_words(state)
+
+
+def _own_words(state: StepState) -> str:
     proposal = state.proposal
     if state.not_planned is not None and state.undoing is None:
         return f"could not be proposed: {text.value(state.not_planned.message, 120)}"
@@ -207,7 +218,7 @@ def _small_print(run: Run) -> str:
 
 def left_standing(run: Run) -> str:
     """What still has an effect, last done first, and how each can be undone."""
-    lines = [f"• {text.value(state.step.name, 60)}: {_undo_words(state)}" for state in run.with_effect[:12]]
+    lines = [f"• {text.value(state.step.name, 60)} ({_undo_words(state)})" for state in run.with_effect[:12]]
     more = len(run.with_effect) - len(lines)
     if more > 0:
         lines.append(f"• … and {text.count(more, 'more step')}")
@@ -218,7 +229,7 @@ def left_standing(run: Run) -> str:
 def _undo_words(state: StepState) -> str:
     undo = state.undo
     if undo is None or undo.kind == "none":
-        return f"no undo, {text.value(undo.text, 150)}" if undo is not None and undo.text else "no undo"
+        return f"no undo: {text.value(undo.text, 150)}" if undo is not None and undo.text else "no undo"
     words = text.value(undo.text, 150)
     return f"undo by hand: {words}" if undo.kind == "manual" else f"undo: {words}"
 
@@ -262,14 +273,14 @@ def _ended(event: RunFinished) -> str:
 
 
 def _decided_by(run: Run, event: RunFinished) -> str:
-    deciders = [
-        approval.actor
-        for state in run.steps.values()
-        for proposal in state.proposals
-        for approval in proposal.approvals
-        if approval.at <= event.at
-    ]
-    return f"Approved by {names(deciders)}." if deciders else ""
+    """Who agreed to what ran, and who said no; a run that ended otherwise was not approved as a whole."""
+    proposals = [proposal for state in run.steps.values() for proposal in state.proposals]
+    agreed = [one.actor for proposal in proposals for one in proposal.approvals if one.at <= event.at]
+    said_no = [one.rejected.actor for one in proposals if one.rejected is not None]
+    head = "Approved" if event.status == "succeeded" else "Steps approved"
+    words = [f"{head} by {names(agreed)}."] if agreed else []
+    words += [f"Rejected by {names(said_no)}."] if said_no else []
+    return " ".join(words)
 
 
 def can_undo(run: Run) -> bool:

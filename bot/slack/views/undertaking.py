@@ -46,6 +46,8 @@ def undertaking(plan: Plan) -> Undertaking:
         runs = _fenced(exactly(plan), PREVIEW_ROOM)  # the file has it: no wall of text as well
     blocks = [section(f"*This runs* {place}:" if runs else f"*Where:* {place}")]
     blocks += [section(piece) for piece in runs.texts] if runs else []
+    if undo_runs and plan.undo.text == "; ".join(plan.undo.will_run):
+        undo_words = "*Undo:* approving this approves its undo too."  # its words are what stands below
     blocks.append(section(undo_words + (" It would run:" if undo_runs else "")))
     blocks += [section(piece) for piece in undo_runs.texts] if undo_runs else []
     return Undertaking(blocks=tuple(blocks), is_cut=is_cut)
@@ -129,7 +131,7 @@ def state(plan: Plan) -> str:
         f"{text.value(label, 60)}: {text.value(shown, STATE_ROOM)}" for label, shown in plan.shown.items()
     ]
     if not plan.observable:
-        lines.append("state not observable")
+        lines.insert(0, "not observable")
     if not plan.changes:
         lines.append("changes nothing")
     return "\n".join(lines) or "nothing to show"
