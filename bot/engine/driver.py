@@ -35,6 +35,7 @@ from bot.engine.ledger import Change, Ledger
 from bot.engine.making import Made, Maker, NotMade, parse_input
 from bot.engine.ports import Directory
 from bot.engine.proposing import changes_between, memberships_of, proposed
+from bot.engine.suggesting import starters_for
 from bot.errors import ActionError, JournalUnavailable, NotPermitted, Refused, VersionConflict
 from bot.journal.base import Hold
 from bot.runs.decide import (
@@ -68,7 +69,7 @@ from bot.runs.events import (
     UndoStarted,
 )
 from bot.runs.plan import Artifact, Plan, Undo
-from bot.runs.policy import Policy, standing
+from bot.runs.policy import standing
 from bot.runs.state import Proposal, Run, StepState
 
 log = structlog.get_logger()
@@ -132,7 +133,12 @@ class Driver:
     # ------------------------------------------------------------ proposing
 
     async def _propose(self, run: Run, key: StepKey, reason: str, *, ask: bool = False) -> None:
-        """Append a proposal, or that there can be none. `ask`: a human is asked even where a tag would not."""
+        """Append a proposal, or that there can be none. `ask`: a human is asked even where a tag would not.
+
+        What was put to people once stays theirs: neither an edit nor a void lets it run by itself after all.
+        """
+        before = run.steps[key].proposal
+        ask = ask or (before is not None and not before.made.asked.unattended)
         try:
             made = await self.maker.make(run, key)
         except NotMade as problem:
@@ -143,16 +149,27 @@ class Driver:
         await self._append(run, event)
 
     async def _proposal(self, run: Run, key: StepKey, made: Made, reason: str, *, ask: bool) -> Event:
+        """The proposal, or that there is none because nobody is left who could decide it."""
+        is_unattended = made.is_unattended and not ask
+        starters = () if is_unattended else self._starters(run, made.environment)
+        if not is_unattended and not made.policy.approvers and not starters:
+            message = f"step {run.steps[key].step.name} has to be decided, but nobody is named who may"
+            return StepNotPlanned(at=self.clock.now(), step=key, message=message)
         return await proposed(
             made,
             key=key,
             step=run.steps[key].step,
             proposal_id=ProposalId(uuid4().hex),
             reason=reason,
-            unattended=made.is_unattended and not ask,
+            unattended=is_unattended,
             directory=self.directory,
             now=self.clock.now(),
+            approvers=starters,
         )
+
+    def _starters(self, run: Run, environment: str) -> tuple[str, ...]:
+        """Who decides a step for which the rules name nobody, because a tag lets it run unattended."""
+        return starters_for(self.catalog(), run.runbook, run.opened.service, environment)
 
     # ------------------------------------------------------------ executing
 
@@ -226,7 +243,8 @@ class Driver:
                 await self._void(run, proposal, "the rules of today ask for a decision here")
                 return False
             return True
-        policy = _as_asked(policy, proposal)
+        if not policy.approvers:
+            policy = replace(policy, approvers=self._starters(run, run.environment))
         if policy.min_approvals > asked.min_approvals:
             await self._void(run, proposal, f"the rules of today ask for {policy.min_approvals} approvals")
             return False
@@ -434,13 +452,6 @@ def _drift(expected: Mapping[str, Any], found: Mapping[str, Any]) -> str:
         if found.get(name) != value
     ]
     return "; ".join(changes)
-
-
-def _as_asked(policy: Policy, proposal: Proposal) -> Policy:
-    """For a step that is tagged unattended but was put to people all the same, those asked then are the approvers."""
-    if policy.approvers:
-        return policy
-    return replace(policy, approvers=proposal.made.asked.approvers)
 
 
 def _lost(summary: str) -> Result:

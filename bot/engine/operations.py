@@ -24,7 +24,7 @@ from bot.engine.opening import from_suggestion, opened
 from bot.engine.ports import ClickRef, Directory
 from bot.engine.proposing import memberships_of
 from bot.engine.starting import Start, Starting, again
-from bot.engine.suggesting import runbook_named, starters_of
+from bot.engine.suggesting import runbook_named, starters_for
 from bot.errors import AlreadyDecided, BadInput, Expired, NotFound, NotPermitted, Stale
 from bot.intake.incident import (
     Incident,
@@ -251,9 +251,9 @@ class Operations:
                 raise
             policy = NOBODY
         proposal = run.steps[key].proposal
-        if not policy.approvers and proposal is not None:
+        if policy is NOBODY and proposal is not None:
             policy = _as_asked(policy, proposal.made.asked)
-        starters = starters_of(self.catalog(), run.opened.service, run.environment)
+        starters = starters_for(self.catalog(), run.runbook, run.opened.service, run.environment)
         if not policy.approvers:
             policy = replace(policy, approvers=starters)
         memberships = await memberships_of((*policy.approvers, *starters), self.directory)

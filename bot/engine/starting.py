@@ -19,7 +19,7 @@ from bot.engine.making import NotMade
 from bot.engine.opening import opened
 from bot.engine.ports import Directory
 from bot.engine.proposing import memberships_of
-from bot.engine.suggesting import Suggester, runbook_named, starters_of
+from bot.engine.suggesting import Suggester, runbook_named, starters_for, starters_of
 from bot.errors import BadInput, Refused, VersionConflict
 from bot.intake.incident import (
     Incident,
@@ -32,7 +32,7 @@ from bot.intake.incident import fold as fold_incident
 from bot.intake.signal import started_by_hand
 from bot.intake.triage import decide as triage
 from bot.runs.events import Event, IncidentId, RunId
-from bot.runs.policy import Caller, permit
+from bot.runs.policy import Caller, owners, permit
 
 TRIES = 10
 """How often a decision is taken anew because somebody else wrote first; more means something is wrong."""
@@ -66,7 +66,8 @@ class Starting:
     async def choose(self, incident_id: IncidentId, runbook: str, caller: Caller) -> None:
         """Suggest another runbook on an incident; whoever chose it is its requester."""
         incident = await self.ledger.incident(incident_id)
-        await self._may_start(incident.facts.service, incident.facts.environment, caller)
+        chosen = runbook_named(self.catalog(), runbook)
+        await self._may_start(chosen, incident.facts.service, incident.facts.environment, caller)
         if any(not run.is_finished for run in await self.ledger.runs_of(incident)):
             raise Refused("a run of this incident is still going on", hint="finish or cancel it first")
         old = incident.open_suggestion
@@ -103,7 +104,7 @@ class Starting:
         _known_environment(catalog, start.environment)
         incident, events = await self._incident_for(chosen, caller, start)
         facts = incident.facts
-        await self._may_start(facts.service, start.environment or facts.environment, caller)
+        await self._may_start(chosen, facts.service, start.environment or facts.environment, caller)
         now = self.clock.now()
         run_opened = opened(
             incident,
@@ -137,6 +138,9 @@ class Starting:
         known = self.catalog().service_named(name) if name else None
         if start.service and known is None:
             raise BadInput(f"there is no service {start.service!r} in the catalog")
+        if known is not None and known not in (theirs := owners(self.catalog(), runbook, known)):
+            names = ", ".join(one.name for one in theirs)
+            raise BadInput(f"{runbook.name} is for {names}, not for {known.name}")
         now = self.clock.now()
         signal = started_by_hand(
             uuid4().hex,
@@ -157,10 +161,11 @@ class Starting:
             (row.incident_id for row in rows if (row.channel, row.thread_ts) == (channel, thread_ts)), None
         )
 
-    async def _may_start(self, service: str, environment: str, caller: Caller) -> None:
+    async def _may_start(self, runbook: Runbook, service: str, environment: str, caller: Caller) -> None:
         catalog = self.catalog()
-        entries = starters_of(catalog, service, environment)
-        if not entries and not service and not environment:
+        entries = starters_for(catalog, runbook, service, environment)
+        is_anywhere = not environment and not owners(catalog, runbook, catalog.services.get(service))
+        if not entries and is_anywhere:
             entries = _anyones(catalog)
         memberships = await memberships_of(entries, self.directory)
         permit(

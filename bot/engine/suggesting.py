@@ -22,7 +22,7 @@ from bot.errors import BadInput
 from bot.intake.incident import Candidate, Incident, NothingSuggested, RunbookSuggested
 from bot.intake.matching import next_steps
 from bot.runs.events import Actor, ProposalId, RunId, StepKey
-from bot.runs.policy import expand
+from bot.runs.policy import expand, in_all, owners
 from bot.runs.state import fold
 
 FIRST = StepKey()
@@ -97,7 +97,9 @@ class Suggester:
         )
         made = await self.maker.make(draft, FIRST)
         approvers = (
-            () if made.policy.approvers else starters_of(catalog, incident.facts.service, made.environment)
+            ()
+            if made.policy.approvers
+            else starters_for(catalog, runbook, incident.facts.service, made.environment)
         )
         if not made.policy.approvers and not approvers:
             raise NotMade(
@@ -150,6 +152,13 @@ def nearest(word: str, known: Sequence[str]) -> str:
     """The known word most like this one, or ""."""
     matches = get_close_matches(word, known, n=1, cutoff=0.5)
     return matches[0] if matches else ""
+
+
+def starters_for(catalog: Catalog, runbook: Runbook, service: str, environment: str) -> tuple[str, ...]:
+    """Who may start this runbook for a service; for one that is not among its own, those entitled for all its own."""
+    today = catalog.runbooks.get(runbook.name, runbook)
+    names = [str(one.name) for one in owners(catalog, today, catalog.services.get(service))] or [service]
+    return in_all([starters_of(catalog, name, environment) for name in names])
 
 
 def starters_of(catalog: Catalog, service: str, environment: str) -> tuple[str, ...]:

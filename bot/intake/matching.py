@@ -231,12 +231,12 @@ def _never_applies(catalog: Catalog, runbook: Runbook, facts: Facts) -> str:
 
 def _out_of_scope(catalog: Catalog, runbook: Runbook, step: Step, environment: str) -> str:
     """The same rule as `runs.policy.check_place`, asked early: every level that names scopes must allow it."""
-    promoted = catalog.promotions.get(step.digest if step.action else runbook.digest, ())
-    for rules, who in (
-        (step.rules, f"step {step.name}"),
-        (step.action_rules, f"action {step.action}"),
-        (runbook.rules, "it"),
+    for rules, who, digest in (
+        (step.rules, f"step {step.name}", runbook.digest),
+        (step.action_rules, f"action {step.action}", step.digest),
+        (runbook.rules, "it", runbook.digest),
     ):
+        promoted = catalog.promotions.get(digest, ())
         if rules.scopes is not None and environment not in (*rules.scopes, *promoted):
             return f"{who} may run in {', '.join(rules.scopes) or 'no environment'}, not in {environment}"
     return ""

@@ -162,7 +162,7 @@ def _approve(run: Run, intent: Approve, ground: Ground) -> tuple[Event, ...]:
     permission = _permit(ground, "approve this step")
     forbid_self_approval(ground.policy, ground.caller, run.requester)
     forbid_self_approval(proposal.made.asked, ground.caller, run.requester)
-    if any(one.actor.person == ground.caller.actor.person for one in proposal.approvals):
+    if any(one.actor.is_same_human(ground.caller.actor) for one in proposal.approvals):
         raise AlreadyDecided(
             "you have approved this already, and one person counts once",
             hint=f"{_missing(proposal)} more must agree",
@@ -209,7 +209,7 @@ def _skip(run: Run, intent: Skip, ground: Ground) -> tuple[Event, ...]:
     if asked_today > proposal.made.asked.min_approvals:
         reason = f"the rules of today ask for {asked_today} people"
         return (ProposalVoided(at=ground.now, proposal_id=intent.proposal_id, reason=reason),)
-    if any(one.actor.person == ground.caller.actor.person for one in proposal.skips):
+    if any(one.actor.is_same_human(ground.caller.actor) for one in proposal.skips):
         raise AlreadyDecided("you have asked to skip this already, and one person counts once")
     return (
         StepSkipped(
@@ -313,7 +313,7 @@ def _cancel(run: Run, intent: Cancel, ground: Ground) -> tuple[Event, ...]:
     if run.cancel is not None:
         raise AlreadyDecided(f"{_name(run.cancel)} cancelled this run already")
     entries = (*ground.policy.approvers, *ground.starters)
-    if run.requester is not None and run.requester.person == ground.caller.actor.person:
+    if run.requester is not None and run.requester.is_same_human(ground.caller.actor):
         entries = (*entries, ground.caller.actor.id)
     return (
         CancelRequested(

@@ -36,6 +36,10 @@ class Actor:
     """Lower-case email, else `slack:<user id>`; quorum counts these."""
     name: str = ""
 
+    def is_same_human(self, other: Actor) -> bool:
+        """One person: by their email whatever the account, by their account whatever became of the email."""
+        return self.person == other.person or (self.kind, self.id) == (other.kind, other.id)
+
 
 @dataclass(frozen=True, kw_only=True)
 class StepKey:

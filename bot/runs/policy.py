@@ -92,7 +92,9 @@ def policy_of(
         (f"action {step.action}", current.action_rules),
         (f"runbook {runbook.name}", today.rules),
     )
-    approvers, source = _approvers(catalog, levels, service=service, environment=environment)
+    approvers, source = _approvers(
+        catalog, levels, services=owners(catalog, today, service), environment=environment
+    )
     expanded, direct = expand(catalog, approvers)
     both = [rules for _, rules in levels] + [step.rules, step.action_rules, runbook.rules]
     return Policy(
@@ -154,18 +156,37 @@ def _approvers(
     catalog: Catalog,
     levels: Sequence[tuple[str, Rules]],
     *,
-    service: Service | None,
+    services: Sequence[Service],
     environment: str,
 ) -> tuple[tuple[str, ...], str]:
     for source, rules in levels:
         if rules.approvers:
             return rules.approvers, source
-    if service is not None and service.approvers:
-        return service.approvers, f"service {service.name}"
+    common = in_all([service.approvers for service in services])
+    if common:
+        return common, f"service {', '.join(service.name for service in services)}"
     known = catalog.environments.get(environment)
     if known is not None and known.approvers:
         return known.approvers, f"environment {known.name}"
     return (), ""
+
+
+def owners(catalog: Catalog, runbook: Runbook, service: Service | None) -> tuple[Service, ...]:
+    """The services whose people answer for a runbook in a run for `service`.
+
+    That service, unless the runbook names others only: whoever brings it into a foreign thread does not bring their
+    own approvers with them.
+    """
+    named = {found.name: found for name in runbook.trigger.services if (found := catalog.service_named(name))}
+    if not named or (service is not None and service.name in named):
+        return () if service is None else (service,)
+    return tuple(named.values())
+
+
+def in_all(lists: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    """The entries that stand in every list, in the first one's order."""
+    first, *others = lists or ((),)
+    return tuple(entry for entry in first if all(entry in other for other in others))
 
 
 def expand(catalog: Catalog, entries: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -238,7 +259,7 @@ def _unusable(membership: Membership | None, *, now: datetime) -> str:
 
 def forbid_self_approval(policy: Policy | Asked, caller: Caller, requester: Actor | None) -> None:
     """Raise `NotPermitted` when the caller started or last edited this and may not approve their own."""
-    if requester is not None and requester.person == caller.actor.person and not policy.allow_self_approval:
+    if requester is not None and requester.is_same_human(caller.actor) and not policy.allow_self_approval:
         raise NotPermitted(
             "you may not approve this: you started or last edited it, and another person must agree",
             hint="ask another approver",
@@ -269,16 +290,18 @@ def standing(
 def check_place(catalog: Catalog, runbook: Runbook, step: Step, plan: Plan, *, environment: str) -> str:
     """The one environment this plan is for ("" where it touches none); raises `Refused` when it may not run there.
 
-    `environment` is the run's, where it is known already. Allowed are the scopes of the action (of the runbook for
-    an inline step), in the snapshot and today, and the environments its digest was promoted into.
+    `environment` is the run's, where it is known already. Every level that names scopes must allow the place, in the
+    snapshot and today: an action by its scopes and promotions, a runbook (and what it says at a step) by its own.
+    An undo is approved with its step, so its targets count like the step's.
     """
-    unknown = [target.key for target in plan.targets if not target.environment and target.kind != "channel"]
+    targets = (*plan.targets, *plan.undo.targets)
+    unknown = [target.key for target in targets if not target.environment and target.kind != "channel"]
     if unknown:
         raise Refused(
             f"{', '.join(unknown)} belongs to no environment, so nothing may run there",
             hint="add it to `catalog.yaml` under its environment",
         )
-    found = sorted({target.environment for target in plan.targets if target.environment})
+    found = sorted({target.environment for target in targets if target.environment})
     if len(found) > 1:
         raise Refused(f"one step may not touch several environments at once ({', '.join(found)})")
     if not found:
@@ -286,9 +309,8 @@ def check_place(catalog: Catalog, runbook: Runbook, step: Step, plan: Plan, *, e
     place = found[0]
     if environment and place != environment:
         raise Refused(f"this run is for {environment}, but the step would touch {place}")
-    for scopes, who in _scopes(catalog, runbook, step):
-        promoted = catalog.promotions.get(step.digest if step.action else runbook.digest, ())
-        if place not in scopes and place not in promoted:
+    for scopes, who, digest in _scopes(catalog, runbook, step):
+        if place not in scopes and place not in catalog.promotions.get(digest, ()):
             raise Refused(
                 f"{who} may run in {', '.join(scopes) or 'no environment'}, not in {place}",
                 hint="promote it there with evidence, or choose another step",
@@ -296,18 +318,21 @@ def check_place(catalog: Catalog, runbook: Runbook, step: Step, plan: Plan, *, e
     return place
 
 
-def _scopes(catalog: Catalog, runbook: Runbook, step: Step) -> list[tuple[tuple[str, ...], str]]:
+def _scopes(catalog: Catalog, runbook: Runbook, step: Step) -> list[tuple[tuple[str, ...], str, str]]:
+    """Each level that names scopes: them, what it is called, and the digest whose promotions widen them."""
     today_action = catalog.actions.get(step.action) if step.action else None
     today = catalog.runbooks.get(runbook.name)
-    said: list[tuple[Rules | None, str]] = [
-        (step.rules, f"step {step.name}"),
-        (step.action_rules, f"action {step.action}"),
-        (today_action.action_rules if today_action else None, f"action {step.action}"),
-        (runbook.rules, f"runbook {runbook.name}"),
-        (today.rules if today else None, f"runbook {runbook.name}"),
+    said: list[tuple[Rules | None, str, str]] = [
+        (step.rules, f"step {step.name}", runbook.digest),
+        (step.action_rules, f"action {step.action}", step.digest),
+        (today_action.action_rules if today_action else None, f"action {step.action}", step.digest),
+        (runbook.rules, f"runbook {runbook.name}", runbook.digest),
+        (today.rules if today else None, f"runbook {runbook.name}", runbook.digest),
     ]
     return [
-        (tuple(rules.scopes), who) for rules, who in said if rules is not None and rules.scopes is not None
+        (tuple(rules.scopes), who, digest)
+        for rules, who, digest in said
+        if rules is not None and rules.scopes is not None
     ]
 
 

@@ -184,7 +184,11 @@ class Proposal:
 
 
 def _people(decisions: Sequence[StepApproved | StepSkipped]) -> int:
-    return len({one.actor.person for one in decisions})
+    people: list[Actor] = []
+    for one in decisions:
+        if not any(one.actor.is_same_human(other) for other in people):
+            people.append(one.actor)
+    return len(people)
 
 
 @dataclass(frozen=True, kw_only=True)

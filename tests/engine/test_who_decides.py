@@ -34,10 +34,8 @@ async def opened(tmp_path: Path) -> AsyncIterator[Opened]:
 def with_service(files: Catalog, **change: Any) -> Catalog:
     """The catalog with its service changed, or with another one (`name=`)."""
     name = change.pop("name", "payments")
-    before = files.services.get(name) or Service(name=name, environment="staging")  # type: ignore[arg-type]
-    return files.model_copy(
-        update={"services": {**files.services, name: before.model_copy(update=change)}}
-    )
+    before = files.services.get(name) or Service(name=name, environment="staging")
+    return files.model_copy(update={"services": {**files.services, name: before.model_copy(update=change)}})
 
 
 # ---------------------------------------------------------------- one human, one vote
@@ -101,8 +99,10 @@ async def test_an_edit_of_a_suggested_step_asks_again_also_where_a_tag_would_let
 
 async def test_somebody_can_approve_an_unattended_step_that_had_to_be_put_to_people(opened: Opened) -> None:
     """Its state drifted between click and execution, and no level names approvers: the starters decide."""
-    bare = with_service(catalog(runbook("turn", dial_step("a", rules=UNATTENDED))), approvers=(), starters=("U0BOB",))
-    bare = bare.model_copy(update={"environments": {"staging": Environment(name="staging")}})  # type: ignore[arg-type]
+    bare = with_service(
+        catalog(runbook("turn", dial_step("a", rules=UNATTENDED))), approvers=(), starters=("U0BOB",)
+    )
+    bare = bare.model_copy(update={"environments": {"staging": Environment(name="staging")}})
     house = await opened(bare)
     incident = await house.page()
     house.world.dials["a"] = 3
@@ -119,9 +119,11 @@ async def test_somebody_can_approve_an_unattended_step_that_had_to_be_put_to_peo
 
 async def test_who_was_taken_off_the_starters_since_cannot_give_the_first_click(opened: Opened) -> None:
     bare = with_service(
-        catalog(runbook("turn", dial_step("a", rules=UNATTENDED))), approvers=(), starters=("U0ALICE", "U0BOB")
+        catalog(runbook("turn", dial_step("a", rules=UNATTENDED))),
+        approvers=(),
+        starters=("U0ALICE", "U0BOB"),
     )
-    bare = bare.model_copy(update={"environments": {"staging": Environment(name="staging")}})  # type: ignore[arg-type]
+    bare = bare.model_copy(update={"environments": {"staging": Environment(name="staging")}})
     house = await opened(bare)
     incident = await house.page()
     house.put_in_force(with_service(bare, starters=("U0ALICE",)))
