@@ -54,7 +54,6 @@ from bot.slack.door import Access, SlackDoor, check_bot_token
 from bot.slack.gateway import Gateway
 from bot.slack.message import Message
 from bot.slack.posting import StepPosts
-from bot.slack.speaking import IncidentPosts
 from bot.slack.thread import messages
 from bot.telemetry import Redactor, configure_logging
 
@@ -177,7 +176,7 @@ async def _wire(
         catalog=catalog,
         ssh=lambda: ssh,
         http=cache(HttpClient),
-        post=IncidentPosts(StepPosts(gateway, clock=clock), ledger),
+        post=StepPosts(gateway, clock=clock),
         secret=settings.secret,
     )
 

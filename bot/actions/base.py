@@ -64,6 +64,11 @@ InputModel = type[ActionInput]
 """Named here because a class with an attribute called `type` cannot spell it."""
 
 
+INCIDENT_THREAD = "incident:"
+"""Begins the name of an incident's thread in a plan: it may not be open when a step is approved, and an approval must
+not change when it opens."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class PlanScope:
     """What a plan may look at besides its input: the catalog in force and the service the run is for."""

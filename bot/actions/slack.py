@@ -1,7 +1,11 @@
 """The `slack` step: one message, in the incident's thread or in a channel, through a port.
 
-It speaks and changes nothing, so there is nothing to undo; what has been said cannot be unsaid. A step that is
-planned again for the same run posts under the same key, and whoever stands behind the port posts a key once.
+It speaks and changes nothing, so there is nothing to undo; what has been said cannot be unsaid.
+
+In its incident's own thread nothing is posted here: the thread follows from the journal, so that the step has been
+done is what makes the thread say it, in its place among the other words, once, and later where Slack is away. In any
+other channel it is posted through the port; a step that is planned again for the same run posts under the same key,
+and whoever stands behind the port posts a key once.
 With `require_approval: true` the step is a gate: its message is the question people decide on.
 """
 
@@ -13,6 +17,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from bot.actions.base import (
+    INCIDENT_THREAD,
     ActionInput,
     InputModel,
     Outcome,
@@ -74,8 +79,10 @@ class SlackAction:
         )
 
     async def execute(self, plan: Plan, progress: Progress) -> Outcome:  # noqa: ARG002 - nothing to stream or stop
-        """Posts it, once per key."""
+        """Posts it, once per key; in the incident's thread it is said by being done."""
         at = plan.guarded
+        if str(at["thread_ts"]).startswith(INCIDENT_THREAD):
+            return Outcome(verdict="succeeded", effect="none", summary="said in this thread")
         try:
             async with asyncio.timeout(plan.timeout_s):
                 await self._tools.post(at["channel"], at["thread_ts"], str(plan.input["message"]), at["key"])

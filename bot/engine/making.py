@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from bot.actions.base import Action, PlanScope
+from bot.actions.base import INCIDENT_THREAD, Action, PlanScope
 from bot.catalog.params import parse_params
 from bot.catalog.schema import Catalog, Param, Rollback, Step
 from bot.catalog.templating import Unrenderable, render, render_tree
@@ -22,7 +22,6 @@ from bot.runs.plan import JsonObject, Plan, Undo
 from bot.runs.policy import Policy, check_place, has_scopes, is_unattended, policy_of
 from bot.runs.state import Run
 
-THREAD = "incident:"
 UNDO_WORDS_LIMIT = 200
 
 
@@ -173,7 +172,7 @@ def parse_input(action: Action, given: Mapping[str, Any], *, step_name: str) -> 
 
 def thread_of(incident_id: IncidentId) -> str:
     """How a plan names the incident's thread: it may not be open yet, and what is approved must not change with it."""
-    return f"{THREAD}{incident_id}"
+    return f"{INCIDENT_THREAD}{incident_id}"
 
 
 def run_values(run: Run) -> JsonObject:

@@ -1,7 +1,7 @@
 """How a running step speaks: the port of the `slack` action, once per key.
 
-A step's message is an effect of the run, not a line of the thread that follows from the journal, so it is not
-reconciled: it is looked for, posted once, and what is not known is said as unknown.
+What a step says in another channel is an effect of the run, not a line of the thread that follows from the journal,
+so it is not reconciled: it is looked for, posted once, and what is not known is said as unknown.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bot.actions.base import INCIDENT_THREAD
 from bot.engine.ports import ClickRef, Tail
 from bot.intake.incident import Incident
 from bot.runs.events import (
@@ -281,6 +282,8 @@ class RunThread:
         title = step_title(self.run, event.step)
         if isinstance(event, UndoFinished):
             title = f"Undo of {title[:1].lower()}{title[1:]}"
+        if isinstance(event, StepFinished):
+            yield from self._said(event, version)
         key = f"outcome:{self.run.id}:{version}"
         is_by_itself = isinstance(event, StepFinished) and self._spoke_by_itself(event)
         view = history.outcome(event.result, title=title, is_by_itself=is_by_itself)
@@ -296,6 +299,21 @@ class RunThread:
             )
         if isinstance(event, UndoFinished) and event.result.verdict != "succeeded":
             yield self._undo_question(event, version, event.result.summary)
+
+    def _said(self, event: StepFinished, version: int) -> Iterator[Message]:
+        """The words of a step that speaks in this thread: saying them is what it does."""
+        found = self.run.proposal(event.proposal_id)
+        started = found[1].started if found is not None else None
+        if started is None or event.result.verdict != "succeeded" or self.run.opened.dry_run:
+            return
+        thread = str(started.plan.guarded.get("thread_ts", ""))
+        if started.plan.type != "slack" or not thread.startswith(INCIDENT_THREAD):
+            return
+        key = f"said:{self.run.id}:{version}"
+        words = str(started.plan.input.get("message", ""))
+        yield Message(
+            key=key, place="thread", text=words, metadata=metadata_of(key, **self._metadata(version))
+        )
 
     def _spoke_by_itself(self, event: StepFinished) -> bool:
         found = self.run.proposal(event.proposal_id)

@@ -16,6 +16,7 @@ delivered, and the same call says how to go on.
     nothing:V, withdrawn:ID         no runbook fits, or nobody clicked; live with the menu while it is the last word
     run:RUN                         the card of a run: each step's state, the tail of the running one; live
     decision:RUN:V                  who decided what, with what right and why; also what ended without anybody
+    said:RUN:V                      the words of a step that speaks in this thread
     outcome:RUN:V, file:RUN:DIGEST  what came of a step or an undo, and its files
     unknown:ID, undo:RUN:STEP:V     questions only a person can answer; live until answered
     end:RUN:V                       how it ended; live while it offers to undo what stands, or another runbook

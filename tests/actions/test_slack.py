@@ -61,3 +61,12 @@ async def test_slack_down_is_not_done_and_silence_is_unknown() -> None:
     bench.posts.error = TimeoutError()
     with pytest.raises(ActionUnknown, match="whether the message was posted"):
         await SlackAction(bench.tools).execute(short(await planned(bench), 0.1), Told())
+
+
+async def test_in_the_incidents_own_thread_it_is_said_by_being_done() -> None:
+    bench = Bench()
+    bench.posts.error = DeliveryError("slack is down")
+    plan = await planned(bench, thread_ts="incident:0a1b2c3d")
+    outcome = await SlackAction(bench.tools).execute(plan, Told())
+    assert (outcome.verdict, outcome.summary) == ("succeeded", "said in this thread")
+    assert bench.posts.by_key == {}

@@ -34,6 +34,7 @@ _MOVING = (
 _IDS = (
     (re.compile(r"\b[0-9a-f]{32}\b"), "ID"),
     (re.compile(r"(?<=`)[0-9a-f]{8}(?=`)"), "DIGEST"),
+    (re.compile(r"(?<=\()[0-9a-f]{8}(?=\))"), "RUN"),
     (re.compile(r"\bp?\d{16}\b"), "TS"),
     (re.compile(r"\b\d{10}\.\d{6}\b"), "TS"),
     (re.compile(r"\breference [0-9a-f]{8}\b"), "REFERENCE"),

@@ -184,7 +184,7 @@ def outcome(result: Result, *, title: str, is_by_itself: bool = False) -> Drawn:
     sign, verdict = _VERDICTS[result.verdict]
     verdict += " by itself" if is_by_itself else ""
     is_told = _TOLD_DURATION.search(result.summary) is not None
-    took = f" in {text.duration(result.duration_s)}" if result.duration_s and not is_told else ""
+    took = f" in {text.duration(result.duration_s)}" if result.duration_s >= 0.05 and not is_told else ""
     summary = f": {text.value(result.summary, 600)}" if result.summary.strip() else ""
     head = text.stopped(f"{sign} *{title}: {verdict}*{took}{summary}")
     if result.verdict != "succeeded":
