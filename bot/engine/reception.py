@@ -145,9 +145,8 @@ class Reception:
             return ()
         journal = self.ledger.journal
         rows = await journal.runs(HistoryQuery(service=facts.service, limit=HISTORY_LOOK))
-        ids = {row.incident_id for row in rows}
-        found = [await journal.incident_row(incident_id) for incident_id in ids]
-        return last_times(rows, facts=facts, incidents={row.incident_id: row for row in found if row})
+        found = await journal.incident_rows(tuple({row.incident_id for row in rows}))
+        return last_times(rows, facts=facts, incidents={row.incident_id: row for row in found})
 
     async def catch_up(self) -> None:
         """At start: what PagerDuty has open and nobody heard here, and ids old enough to forget."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 _WORD = re.compile(r"[^\W_]+")
 _ES = ("xes", "sses", "shes", "ches", "zzes")
@@ -36,8 +37,12 @@ def stem(word: str) -> str:
     return word[:-1] if len(word) > 3 and word.endswith(("che", "she", "xe", "sse")) else word
 
 
+@lru_cache(maxsize=512)
 def stems(text: str) -> tuple[str, ...]:
-    """The stems of all words, in order; only the first few hundred of a long text."""
+    """The stems of all words, in order; only the first few hundred of a long text.
+
+    Remembered, because a page is held against the titles of every earlier one of its service, twice.
+    """
     return tuple(stem(word) for word in _WORD.findall(text)[:_MAX_WORDS])
 
 

@@ -189,6 +189,9 @@ class Journal(Protocol):
     async def incident_row(self, incident_id: IncidentId) -> IncidentRow | None:
         """The row of one incident."""
 
+    async def incident_rows(self, incident_ids: Sequence[IncidentId]) -> tuple[IncidentRow, ...]:
+        """The rows of those of these that there are, in one read and in no order; at most a few hundred."""
+
     async def run_row(self, run_id: RunId) -> RunRow | None:
         """The row of one run."""
 

@@ -219,6 +219,17 @@ class JournalContract:
         assert await journal.incident_by_origin("slack:C0INC/1.2") is None
         assert await journal.run_row(RUN) == run
 
+    async def test_many_incidents_are_read_at_once_and_those_that_are_not_there_are_left_out(
+        self, journal: Journal
+    ) -> None:
+        rows = [incident_row(f"inc-{number}", origins=(f"a:{number}", f"b:{number}")) for number in range(3)]
+        await journal.append(Batch(writes=(), incidents=(*rows, incident_row("inc-3", origins=()))))
+        asked = [IncidentId(name) for name in ("inc-2", "inc-0", "inc-9", "inc-3")]
+        found = {row.incident_id: row for row in await journal.incident_rows(asked)}
+        assert found.keys() == {"inc-0", "inc-2", "inc-3"}
+        assert (found[asked[0]], found[asked[1]]) == (rows[2], rows[0])
+        assert await journal.incident_rows([]) == ()
+
     async def test_of_several_incidents_with_one_origin_the_newest_is_found(self, journal: Journal) -> None:
         old = incident_row("inc-1", minutes=0, is_open=False, origins=("anomaly:a", "anomaly:b"))
         new = incident_row("inc-2", minutes=5, origins=("anomaly:a",))

@@ -69,6 +69,14 @@ SELECT incident_id, service, environment, title, symptom, status, is_open, opene
        channel, thread_ts, permalink
 FROM incidents WHERE incident_id = ?
 
+-- name: some_incidents
+SELECT incident_id, service, environment, title, symptom, status, is_open, opened_at, updated_at,
+       channel, thread_ts, permalink
+FROM incidents
+
+-- name: some_origins
+SELECT incident_id, key FROM origins
+
 -- name: incident_by_origin
 SELECT i.incident_id, i.service, i.environment, i.title, i.symptom, i.status, i.is_open, i.opened_at, i.updated_at,
        i.channel, i.thread_ts, i.permalink

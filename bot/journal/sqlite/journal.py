@@ -170,6 +170,10 @@ class SqliteJournal:
         """See `Journal.incident_row`."""
         return await self._reader.perform(lambda connection: queries.incident(connection, incident_id))
 
+    async def incident_rows(self, incident_ids: Sequence[IncidentId]) -> tuple[IncidentRow, ...]:
+        """See `Journal.incident_rows`."""
+        return await self._reader.perform(lambda connection: queries.some_incidents(connection, incident_ids))
+
     async def run_row(self, run_id: RunId) -> RunRow | None:
         """See `Journal.run_row`."""
         return await self._reader.perform(lambda connection: queries.run(connection, run_id))

@@ -55,6 +55,19 @@ def incident(connection: sqlite3.Connection, incident_id: IncidentId) -> Inciden
     return None if row is None else _incident(connection, row)
 
 
+def some_incidents(
+    connection: sqlite3.Connection, incident_ids: Sequence[IncidentId]
+) -> tuple[IncidentRow, ...]:
+    """The rows of many incidents by two statements, however many there are."""
+    these = f"WHERE incident_id IN ({', '.join('?' * len(incident_ids))})"
+    origins: dict[str, list[str]] = {}
+    sql = f"{statements()['some_origins']} {these} ORDER BY incident_id, place"
+    for incident_id, key in connection.execute(sql, incident_ids):
+        origins.setdefault(incident_id, []).append(key)
+    rows = connection.execute(f"{statements()['some_incidents']} {these}", incident_ids)
+    return tuple(_incident_with(row, origins.get(row[0], ())) for row in rows)
+
+
 def incident_by_origin(connection: sqlite3.Connection, key: str) -> IncidentRow | None:
     """The newest incident that carries this outside key."""
     row = connection.execute(statements()["incident_by_origin"], (key,)).fetchone()
@@ -71,6 +84,10 @@ def incidents(connection: sqlite3.Connection, *, open_only: bool, limit: int) ->
 
 def _incident(connection: sqlite3.Connection, row: Sequence[Any]) -> IncidentRow:
     origins = connection.execute(statements()["origins"], (row[0],)).fetchall()
+    return _incident_with(row, [origin[0] for origin in origins])
+
+
+def _incident_with(row: Sequence[Any], origins: Sequence[str]) -> IncidentRow:
     return IncidentRow(
         incident_id=IncidentId(row[0]),
         service=row[1],
@@ -84,7 +101,7 @@ def _incident(connection: sqlite3.Connection, row: Sequence[Any]) -> IncidentRow
         channel=row[9],
         thread_ts=row[10],
         permalink=row[11],
-        origins=tuple(origin[0] for origin in origins),
+        origins=tuple(origins),
     )
 
 
