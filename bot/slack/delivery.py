@@ -21,9 +21,9 @@ impossible, because Slack offers no idempotent post. A direct message cannot be 
 `im:history`): in doubt it counts as sent, since the thread mentions the same people.
 
 Order. Each place is a lane. In the thread the first message that cannot be placed holds back those after it, so that
-a thread caught up late reads like one that was never interrupted; people's direct messages are lanes of their own and
-hold nothing back. A message Slack refuses for what it is (not for where it goes) is tried as plain text, then given
-up, so that one bad block never silences an incident.
+a thread caught up late reads like one that was never interrupted; people's direct messages, and what is said under
+somebody else's message, are lanes of their own and hold nothing back. A message Slack refuses for what it is (not for
+where it goes) is tried as plain text, then given up, so that one bad block never silences an incident.
 
 The thread itself. Where the incident has no message to answer under, the root is ours: it is posted to the channel
 first, and `ThreadOpened` is appended with its permalink; replies wait for neither.

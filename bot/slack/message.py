@@ -25,7 +25,8 @@ class Message:
 
     key: str
     place: str
-    """`thread`, `channel` (a root of our own) or `user:U…` (a direct message)."""
+    """`thread`, `channel` (a root of our own), `user:U…` (a direct message) or `under:C…:TS` (a reply to a message that
+    is not this thread's)."""
     text: str
     """A full sentence that is complete without the blocks: notifications and screen readers have only this."""
     blocks: list[JsonObject] = field(default_factory=list)

@@ -136,6 +136,9 @@ class Reconciler:
         """Where it goes; None while the thread has no root to answer under."""
         if message.place.startswith("user:"):
             return Anchor(channel=message.place.removeprefix("user:"), ts="")
+        if message.place.startswith("under:"):
+            _, channel, ts = message.place.split(":", 2)
+            return Anchor(channel=channel, ts=ts)
         if message.place == "channel":
             return Anchor(channel=await self._gateway.channel_id(incident.place.channel), ts="")
         return self._anchor(incident)
@@ -276,7 +279,7 @@ class Reconciler:
 
 
 def _lane(message: Message) -> str:
-    return message.place if message.place.startswith("user:") else "thread"
+    return message.place if message.place.startswith(("user:", "under:")) else "thread"
 
 
 def _refused(message: Message, asking: Delivery, trouble: SlackTrouble) -> Delivery:

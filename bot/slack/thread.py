@@ -10,6 +10,7 @@ delivered, and the same call says how to go on.
 
     incident                        the root (or first reply): the card with what is known; live as long as the incident
     linked:V, change:V              news from the sources, one line each
+    pointer:V                       under a linked message of somebody else's: the way to this thread
     suggestion:ID, proposal:ID      a step to decide; live until it is spent, then what became of it
     whole:ID                        a file with all of a step that is too long for its message; stands before it
     reminder:ID, dm:ID:U            half of the time has passed; the direct message to one person
@@ -68,7 +69,7 @@ from bot.slack.message import Message, metadata_of
 from bot.slack.run_thread import RunThread, asking, direct_messages, offer_messages
 from bot.slack.views import fate, history
 from bot.slack.views.drawn import Drawn
-from bot.slack.views.incident import change_line, incident_card, linked_line
+from bot.slack.views.incident import change_line, incident_card, linked_line, pointer_line
 from bot.slack.views.menu import Menu, another_runbook, with_menu
 from bot.slack.views.offer import Offer
 
@@ -137,10 +138,8 @@ class _Talk:
                 line = change_line(event)
                 if line is not None:
                     yield self._message(f"change:{version}", line, version)
-            case OriginLinked() if event.place == self.incident.opened.place:
-                return  # the very message this thread is under
             case OriginLinked():
-                yield self._message(f"linked:{version}", linked_line(event), version)
+                yield from self._linked(event, version)
             case RunbookSuggested():
                 yield from self._suggested(event, version)
             case NothingSuggested():
@@ -163,6 +162,17 @@ class _Talk:
             live=live,
             metadata=metadata_of(key, incident_id=self.incident.incident_id, version=version),
         )
+
+    def _linked(self, event: OriginLinked, version: int) -> Iterator[Message]:
+        """News of a second source; under its message in Slack, where that is another, the way to this thread."""
+        at = event.place
+        if at is not None and (at.channel, at.thread_ts) == _thread_of(self.incident):
+            return  # the very message this thread is under
+        yield self._message(f"linked:{version}", linked_line(event), version)
+        if at is not None and at.thread_ts and self.incident.permalink:
+            view = pointer_line(self.incident.permalink)
+            place = f"under:{at.channel}:{at.thread_ts}"
+            yield self._message(f"pointer:{version}", view, version, place=place)
 
     def _suggested(self, event: RunbookSuggested, version: int) -> Iterator[Message]:
         suggestion = self.incident.suggestion(event.suggestion_id)
@@ -225,6 +235,11 @@ class _Talk:
         later = self.incident.events[version:]
         went_on = (RunbookSuggested, NothingSuggested, SuggestionTaken, RunStarted)
         return not self.incident.is_resolved and not any(isinstance(event, went_on) for event in later)
+
+
+def _thread_of(incident: Incident) -> tuple[str, str]:
+    """Channel and root of the thread, as far as it is known now."""
+    return incident.place.channel, incident.place.thread_ts
 
 
 def _root_place(incident: Incident) -> str:

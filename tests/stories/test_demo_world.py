@@ -169,7 +169,8 @@ async def test_a_world_that_cannot_start_leaves_nothing_open(tmp_path: Path) -> 
 
 
 async def test_a_page_that_gets_no_answer_is_sent_again_as_the_same(world: World) -> None:
-    refused, heard = [], []
+    refused: list[str] = []
+    heard: list[str] = []
 
     async def moody(request: web.Request) -> web.Response:
         body = await request.json()

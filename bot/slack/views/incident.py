@@ -175,3 +175,8 @@ def linked_line(event: OriginLinked) -> Drawn:
     name = SOURCES.get(event.origin.source, event.origin.source)
     where = text.link(event.origin.url, name) if event.origin.url else text.value(name, 80)
     return said(f"*Linked:* {where} speaks of this incident too. It goes on here.")
+
+
+def pointer_line(permalink: str) -> Drawn:
+    """Under another message of the same incident: where people are working on it."""
+    return said(f"This incident has its thread already: {text.link(permalink, 'go on there')}.")
