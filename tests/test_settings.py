@@ -283,3 +283,22 @@ def test_the_table_and_the_settings_name_the_same_fields() -> None:
     assert len({row.variable for row in ROWS}) == len(ROWS)
     table = readme_table()
     assert all(f"| `{row.variable}` | " in table for row in ROWS)
+
+
+def test_prometheus_may_be_in_the_clear_without_a_token_only() -> None:
+    plain = SOCKET | {"BOT_PROMETHEUS_URL": "http://prometheus.monitoring:9090/prom/"}
+    assert Settings.load(plain).prometheus_url == "http://prometheus.monitoring:9090/prom"
+    with_token = {"BOT_PROMETHEUS_TOKEN": "t0ps3cret"}
+    assert "would carry it in the clear" in refusal(plain | with_token)
+    for url in ("http://127.0.0.1:9090", "https://prometheus.acme.example"):
+        settings = Settings.load(SOCKET | with_token | {"BOT_PROMETHEUS_URL": url})
+        assert "t0ps3cret" in settings.secret_values()
+    for url in (
+        "prometheus:9090",
+        "ftp://p",
+        "http://u:p@p",
+        "http://p/?a=b",
+        "http://p:99999",
+        "http://p /",
+    ):
+        assert "BOT_PROMETHEUS_URL cannot be used" in refusal(SOCKET | {"BOT_PROMETHEUS_URL": url})

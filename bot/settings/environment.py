@@ -14,11 +14,13 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from bot.errors import SettingsError
 from bot.settings.rows import ROWS, SECRET_PREFIX, Row
+from bot.settings.values import is_loopback
 
 
 class Settings(BaseModel):
@@ -44,6 +46,8 @@ class Settings(BaseModel):
     audit_key: SecretStr
     ssh_config: Path | None
     ssh_known_hosts: Path | None
+    prometheus_url: str
+    prometheus_token: SecretStr
     secrets_dir: Path | None
     log_level: Literal["debug", "info", "warning", "error"]
     log_format: Literal["json", "console"]
@@ -132,11 +136,22 @@ def _load(environ: Mapping[str, str], *, to_serve: bool) -> Settings:
         found["http_host"] = "0.0.0.0" if is_platform else "127.0.0.1"  # noqa: S104 - see above
     if to_serve:
         _require_slack(reading)
+    _keep_token_covered(reading)
     unknown = _unknown(environ)
     if reading.problems:
         place = {row.variable: index for index, row in enumerate(ROWS)}
         _refuse([*sorted(reading.problems, key=lambda one: place[one.partition(" ")[0]]), *unknown])
     return Settings(**found, catalog_secrets=_catalog_secrets(environ), unknown=unknown)
+
+
+def _keep_token_covered(reading: _Reading) -> None:
+    """A token goes over TLS, or nowhere but to this machine."""
+    url = urlsplit(reading.values["prometheus_url"])
+    is_in_the_clear = url.scheme == "http" and not is_loopback(url.hostname or "")
+    if is_in_the_clear and reading.values["prometheus_token"].get_secret_value():
+        reading.problems.append(
+            "BOT_PROMETHEUS_TOKEN cannot be used: BOT_PROMETHEUS_URL would carry it in the clear; use https"
+        )
 
 
 def _require_slack(reading: _Reading) -> None:

@@ -159,6 +159,19 @@ ROWS: tuple[Row, ...] = (
         absent=None,
     ),
     Row(
+        variable="BOT_PROMETHEUS_URL",
+        field="prometheus_url",
+        what="the Prometheus that metric checks ask; without one every check is put to a person",
+        read=values.prometheus_url,
+    ),
+    Row(
+        variable="BOT_PROMETHEUS_TOKEN",
+        field="prometheus_token",
+        what="a bearer token for it, where it wants one (then https only)",
+        read=SecretStr,
+        absent=NOT_GIVEN,
+    ),
+    Row(
         variable="BOT_SECRETS_DIR",
         field="secrets_dir",
         what="a directory with one file per variable, for any variable of this table and for catalog secrets",

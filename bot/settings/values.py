@@ -92,6 +92,21 @@ def pagerduty_url(text: str) -> str:
     return api_url(text, hosts=PAGERDUTY_HOSTS).rstrip("/")
 
 
+def prometheus_url(text: str) -> str:
+    """Where metrics are asked for; inside a network often plain http, which `Settings` allows without a token."""
+    try:
+        url = urlsplit(text)
+        host = url.hostname or ""
+        _ = url.port
+    except ValueError as error:
+        raise ValueError(f"{text!r} is no URL") from error
+    if url.scheme not in ("http", "https") or not host:
+        raise ValueError(f"{text!r} is no http(s) URL")
+    if "@" in url.netloc or url.query or url.fragment or re.search(r"[\s\\]", text):
+        raise ValueError("it may hold nothing but scheme, host, port and path")
+    return text.rstrip("/")
+
+
 def api_url(text: str, *, hosts: tuple[str, ...]) -> str:
     """Where tokens are sent: over TLS to one of these hosts, or anywhere on this machine."""
     try:
