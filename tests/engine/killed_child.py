@@ -1,25 +1,21 @@
-"""The process that is killed: warm once, it forks a child per case, and each child plays the reference run.
+"""The process that is killed while it plays the reference run over the real file.
 
-A child opens the real file, keeps its world in another that is written with O_APPEND and fsync, and ends itself with
-SIGKILL at the append it was given. Cases come in as JSON lines, exit statuses go out; so a kill costs a fork instead
-of a start of Python.
+Its world is another file, written with O_APPEND and fsync, and it ends itself with SIGKILL at the append it was given.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import signal
-import sys
-import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bot.journal.sqlite import SqliteJournal
 from tests.engine.house import House
-from tests.engine.killing import Cut
+from tests.engine.killing import Cut, When
+from tests.engine.nursery import raise_children
 from tests.engine.reference import (
     Told,
     assert_asked_about,
@@ -30,8 +26,6 @@ from tests.engine.reference import (
     play,
 )
 from tests.fakes.dials import World
-
-PATIENCE_S = 30
 
 
 @dataclass
@@ -61,8 +55,13 @@ def turns_of(path: Path) -> list[tuple[str, int]]:
     return [(dial, value) for dial, value in map(json.loads, path.read_text().splitlines())]
 
 
-async def play_once(folder: Path, *, at: int, when: str) -> int:
-    """The whole story from wherever it stands; ends this process at the given append. How many appends there were."""
+def die() -> None:
+    """What `kill -9` does."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+async def play_once(folder: Path, *, at: int = 0, when: When = "before") -> None:
+    """The whole story from wherever it stands, or to the given append; `appends` says how many there were."""
     path, told = folder / "journal.db", Told(path=folder / "told")
     told.read()
     world = FileWorld(path=folder / "world")
@@ -71,8 +70,9 @@ async def play_once(folder: Path, *, at: int, when: str) -> int:
     cuts: list[Cut] = []
 
     def wrap(journal: SqliteJournal) -> Any:
-        kill = lambda: os.kill(os.getpid(), signal.SIGKILL)  # noqa: E731
-        cuts.append(Cut(journal, at=at, when=when, kill=kill, only_appends=True))  # type: ignore[arg-type]
+        cuts.append(
+            Cut(journal, at=at, when=when, kill=die, counts=lambda write: write.startswith("append "))
+        )
         return cuts[0]
 
     house = await House.open(path, files(), world=world, wrap=wrap)
@@ -82,32 +82,8 @@ async def play_once(folder: Path, *, at: int, when: str) -> int:
     await assert_nothing_held(house)
     await assert_told_true(house, told, world)
     await house.close()
-    return len(cuts[0].writes)
-
-
-def _child(case: dict[str, Any]) -> None:
-    """Never returns. Its words go to a file: the pipe belongs to the parent's lines."""
-    folder = Path(case["folder"])
-    try:
-        appends = asyncio.run(
-            asyncio.wait_for(play_once(folder, at=case["at"], when=case["when"]), PATIENCE_S)
-        )
-        (folder / "appends").write_text(str(appends))
-    except BaseException:  # noqa: BLE001 - a child must tell why it ended, whatever it was
-        (folder / "trouble").write_text(traceback.format_exc())
-        os._exit(1)
-    os._exit(0)
-
-
-def main() -> None:
-    for line in sys.stdin:
-        child = os.fork()
-        if child == 0:
-            _child(json.loads(line))
-        _, status = os.waitpid(child, 0)
-        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
-        sys.stdout.flush()
+    (folder / "appends").write_text("\n".join(cuts[0].writes))
 
 
 if __name__ == "__main__":
-    main()
+    raise_children(play_once)

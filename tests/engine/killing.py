@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Literal
 
-from bot.journal.base import Batch
+from bot.journal.base import Batch, Delivery
 from bot.journal.sqlite import SqliteJournal
 
 When = Literal["before", "after"]
@@ -18,7 +18,7 @@ WRITES = frozenset({"append", "take_holds", "release_holds", "accept", "done", "
 
 
 class Cut:
-    """Wraps a journal. `at` counts writes from 1; 0 never cuts and only counts.
+    """Wraps a journal. `at` counts writes from 1, those that `counts` says yes to; 0 never cuts and only counts.
 
     `kill` is what happens at the cut: by default silence for ever, in a real process the end of it.
     """
@@ -30,13 +30,13 @@ class Cut:
         at: int = 0,
         when: When = "before",
         kill: Callable[[], None] | None = None,
-        only_appends: bool = False,
+        counts: Callable[[str], bool] = lambda _: True,
     ) -> None:
         self._journal = journal
         self._at = at
         self._when = when
         self._kill = kill
-        self._counted = frozenset({"append"}) if only_appends else WRITES
+        self._counts = counts
         self.writes: list[str] = []
         self.dead = asyncio.Event()
 
@@ -48,9 +48,10 @@ class Cut:
         async def cut(*args: Any, **more: Any) -> Any:
             if self.dead.is_set():
                 await asyncio.Event().wait()
-            if name not in self._counted:
+            words = _words(name, args)
+            if not self._counts(words):
                 return await write(*args, **more)
-            self.writes.append(_words(name, args))
+            self.writes.append(words)
             is_here = len(self.writes) == self._at
             if is_here and self._when == "before":
                 await self._die()
@@ -71,6 +72,9 @@ class Cut:
 
 
 def _words(name: str, args: tuple[Any, ...]) -> str:
-    if name == "append" and isinstance(args[0], Batch):
-        return "+".join(type(event).__name__ for write in args[0].writes for event in write.events)
+    if isinstance(args[0], Batch):
+        events = [type(event).__name__ for write in args[0].writes for event in write.events]
+        return f"{name} {'+'.join(events)}"
+    if isinstance(args[0], Delivery):
+        return f"{name} {args[0].state} {args[0].key}"
     return name
