@@ -14,6 +14,7 @@ import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from uuid import uuid4
 
 import structlog
 from aiohttp import web
@@ -104,7 +105,9 @@ class App:
     async def start(self) -> None:
         """Listen, take up what the journal says is open, then speak."""
         await check_bot_token(self.gateway)
-        self._runner = web.AppRunner(self.server, access_log=None, shutdown_timeout=2.0, auto_decompress=False)
+        self._runner = web.AppRunner(
+            self.server, access_log=None, shutdown_timeout=2.0, auto_decompress=False
+        )
         await self._runner.setup()
         site = web.TCPSite(self._runner, self.settings.http_host, self.settings.http_port)
         await site.start()
@@ -149,7 +152,12 @@ class App:
     async def _watch_catalog(self) -> None:
         while True:
             await asyncio.sleep(CATALOG_LOOK_EVERY_S)
-            await asyncio.to_thread(self.catalog.read)
+            try:
+                await asyncio.to_thread(self.catalog.read)
+            except (
+                Exception
+            ):  # whatever a file did: the old catalog stays, and the next change is looked at too
+                log.exception("catalog-not-read", reference=uuid4().hex[:8])
 
 
 async def _wire(

@@ -45,6 +45,10 @@ class CatalogInForce:
                 problems=[str(problem) for problem in error.problems],
             )
             return False
+        except OSError:
+            # Not the files' fault, so they are read again although they have not changed.
+            self._stamp = frozenset()
+            raise
         self.problems = ()
         self.current = catalog
         log.info("catalog-loaded", digest=catalog.digest[:12], commit=catalog.commit)

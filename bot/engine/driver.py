@@ -33,6 +33,7 @@ from bot.engine.clock import Clock
 from bot.engine.execution import Execution
 from bot.engine.ledger import Change, Ledger
 from bot.engine.making import Made, Maker, NotMade, parse_input
+from bot.engine.planning import plan_of
 from bot.engine.ports import Directory
 from bot.engine.proposing import changes_between, memberships_of, proposed
 from bot.engine.suggesting import starters_for
@@ -416,7 +417,7 @@ class Driver:
         """The frozen inverse against the state of now; `Refused` when it would do something else than was shown."""
         action = self.action(undo.type)
         scope = self.maker.scope(run, key=f"undo/{key}", timeout_s=undo.timeout_s)
-        plan = await action.plan(parse_input(action, undo.input, step_name="undo"), scope)
+        plan = await plan_of(action, parse_input(action, undo.input, step_name="undo"), scope)
         if plan.targets != undo.targets or plan.will_run != undo.will_run:
             raise Refused(
                 f"the undo would now run {' '.join(plan.will_run)!r} instead of what was approved with the step"

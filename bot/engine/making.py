@@ -16,6 +16,7 @@ from bot.actions.base import INCIDENT_THREAD, Action, PlanScope
 from bot.catalog.params import parse_params
 from bot.catalog.schema import Catalog, Param, Rollback, Step
 from bot.catalog.templating import Unrenderable, render, render_tree
+from bot.engine.planning import plan_of
 from bot.errors import ActionError, BadInput, BotError, Refused
 from bot.runs.events import IncidentId, StepKey
 from bot.runs.plan import JsonObject, Plan, Undo
@@ -112,7 +113,7 @@ class Maker:
         action = self.action(step.type)
         dashes = [f"params.{param.name}" for param in params if param.allow_leading_dash]
         rendered = render(step.input, action.Input, values, dash_allowed=dashes)
-        return await action.plan(parse_input(action, rendered, step_name=step.name), scope)
+        return await plan_of(action, parse_input(action, rendered, step_name=step.name), scope)
 
     async def _declared(
         self, rollback: Rollback, values: JsonObject, params: Sequence[Param], scope: PlanScope

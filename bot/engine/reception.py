@@ -18,8 +18,7 @@ import structlog
 from bot.catalog.schema import Catalog
 from bot.engine.clock import Clock
 from bot.engine.ledger import Change, Ledger
-from bot.engine.starting import again
-from bot.errors import BotError, Refused
+from bot.errors import BotError, JournalUnavailable, Refused, VersionConflict
 from bot.intake.enrichment import Reader, missed, read_more
 from bot.intake.history import last_times
 from bot.intake.inbox import Self, read_item
@@ -48,6 +47,7 @@ class Reception:
     reader: Reader | None = None
     _arrived: asyncio.Event = field(default_factory=asyncio.Event)
     _asking: set[asyncio.Task[None]] = field(default_factory=set)
+    _put_aside: set[str] = field(default_factory=set)
 
     def wake(self) -> None:
         """Say that something was accepted."""
@@ -59,12 +59,24 @@ class Reception:
         self._arrived.clear()
 
     async def handle_all(self) -> None:
-        """Answer everything that was accepted and is not answered yet."""
+        """Answer everything that was accepted and is not answered yet.
+
+        A signal that breaks stays in the inbox and is put aside until the next start: no repeat of it may stand in
+        the way of those after it. Raises `JournalUnavailable` only; then nothing can be answered.
+        """
         for item in await self.ledger.journal.unanswered():
-            await self.handle(item)
+            if item.inbox_id in self._put_aside:
+                continue
+            try:
+                await self.handle(item)
+            except JournalUnavailable:
+                raise
+            except Exception:  # one signal's trouble stays its own, like a run's
+                self._put_aside.add(item.inbox_id)
+                log.exception("signal-put-aside", inbox_id=item.inbox_id, reference=uuid4().hex[:8])
 
     async def handle(self, item: InboxItem) -> None:
-        """Answer one signal; nothing in it can raise, and none can stand in the way of those after it."""
+        """Answer one signal."""
         signal = read_item(item, us=self.us)
         if isinstance(signal, Ignored):
             log.info("signal-ignored", inbox_id=item.inbox_id, reason=signal.reason)
@@ -129,7 +141,12 @@ class Reception:
             )
             return incident if is_new else None
 
-        return await again(once)
+        while True:
+            # A signal has nobody to be told that it was too crowded: it is tried for as long as others write first.
+            try:
+                return await once()
+            except VersionConflict:
+                continue
 
     async def _known(self, signal: Signal) -> Incident | None:
         for key in signal.keys:
@@ -154,7 +171,14 @@ class Reception:
         if self.reader is None:
             return
         try:
-            for signal in await missed(reader=self.reader, read_at=self.clock.now()):
-                await self.take(signal)
+            signals = await missed(reader=self.reader, read_at=self.clock.now())
         except BotError as problem:
             log.warning("open-incidents-not-read", reason=problem.message)
+            return
+        for signal in signals:
+            try:
+                await self.take(signal)
+            except JournalUnavailable:
+                raise
+            except Exception:  # one of them must not keep the bot from starting
+                log.exception("open-incident-not-taken", keys=signal.keys, reference=uuid4().hex[:8])

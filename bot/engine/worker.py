@@ -30,10 +30,11 @@ from bot.engine.clock import Clock
 from bot.engine.driver import Driver
 from bot.engine.ledger import Ledger
 from bot.engine.reception import Reception
-from bot.errors import JournalUnavailable, VersionConflict
+from bot.errors import BotError, JournalUnavailable, VersionConflict
 from bot.journal.base import HistoryQuery
 from bot.runs.decide import AskHuman, Done, Sleep, what_next
 from bot.runs.events import IncidentId, RunId
+from bot.runs.state import Run
 
 log = structlog.get_logger()
 
@@ -89,14 +90,24 @@ class Worker:
     async def _recover(self) -> None:
         journal = self.ledger.journal
         rows = await journal.runs(HistoryQuery(open_only=True, limit=OPEN_LIMIT))
-        runs = [await self.ledger.run(row.run_id) for row in rows]
-        await self.admission.drop_strays([run.id for run in runs])
+        runs = [run for row in rows if (run := await self._readable(row.run_id)) is not None]
+        await self.admission.drop_strays([row.run_id for row in rows])
         await self.admission.line_up(runs)
         for run in runs:
             self._wake_run(run.id)
             self._wake_incident(run.incident_id)  # it may have been resolved with this run still to be closed
         for incident in await journal.incidents(open_only=True, limit=OPEN_LIMIT):
             self._wake_incident(incident.incident_id)
+
+    async def _readable(self, run_id: RunId) -> Run | None:
+        """The run; None where this version cannot read it, which must not keep it from all the others."""
+        try:
+            return await self.ledger.run(run_id)
+        except JournalUnavailable:
+            raise
+        except (BotError, ValueError):
+            log.exception("run-not-taken-up", run=run_id)
+            return None
 
     async def _watch(self, changes: Any) -> None:
         async for streams in changes:
