@@ -29,7 +29,9 @@ The thread itself. Where the incident has no message to answer under, the root i
 first, and `ThreadOpened` is appended with its permalink; replies wait for neither.
 
 One task per incident that has something to say, none for one that has not. Tasks wake on `journal.changes()` and on
-moving tails, the latter at most four times a second. A rate limit is Slack's to set: we do not space posts out
+moving tails, the latter at most four times a second. Where a run moved they wake a few milliseconds later: a decision,
+an admission and a start follow each other that closely, so they are drawn once, and the step is under way before the
+words about it are. A rate limit is Slack's to set: we do not space posts out
 beforehand (a page at night must arrive at once), but when Slack says wait, that channel waits.
 """
 
@@ -58,9 +60,11 @@ log = structlog.get_logger()
 LOOK_BACK = timedelta(days=1)
 """Incidents that ended this recently are looked at on start too: their last words may not have arrived."""
 
+GATHER_S = 0.005
 TAIL_EVERY = timedelta(seconds=0.25)
 PAUSE_AFTER_TROUBLE = timedelta(seconds=5)
 KNOWN_RUNS_LIMIT = 5000
+_RUN = run_stream(RunId(""))
 
 
 @dataclass
@@ -92,6 +96,8 @@ class Courier:
         self._compose = compose
         self._desks: dict[IncidentId, _Desk] = {}
         self._incident_of: dict[RunId, IncidentId] = {}
+        self._moved: set[str] = set()
+        self._has_moved = asyncio.Event()
         self._is_stopping = False
         self._loops: list[asyncio.Task[None]] = []
 
@@ -101,6 +107,7 @@ class Courier:
             return
         self._loops = [
             asyncio.create_task(self._follow_journal(), name="slack-delivery-journal"),
+            asyncio.create_task(self._follow_runs(), name="slack-delivery-runs"),
             asyncio.create_task(self._follow_tails(), name="slack-delivery-tails"),
         ]
         try:
@@ -109,7 +116,8 @@ class Courier:
             if not self._is_stopping:
                 raise
         finally:
-            self._loops[1].cancel()
+            for loop in self._loops[1:]:
+                loop.cancel()
 
     async def stop(self, *, timeout_s: float = 5.0) -> None:
         """Send nothing new; wait this long for calls under way, then leave them `sending` for the next start."""
@@ -141,7 +149,7 @@ class Courier:
     @property
     def is_idle(self) -> bool:
         """Whether everything that follows from the journal is said, as far as this process knows."""
-        return not self._desks
+        return not self._desks and not self._moved
 
     async def _follow_journal(self) -> None:
         while True:
@@ -159,8 +167,28 @@ class Courier:
         for row in await self._unfinished():
             self.wake(row.incident_id)
         async for streams in changes:
+            if any(stream.startswith(_RUN) for stream in streams):
+                self._moved.update(streams)
+                self._has_moved.set()
+                continue
             for incident_id in await self._touched(streams):
                 self.wake(incident_id)
+
+    async def _follow_runs(self) -> None:
+        while True:
+            await self._has_moved.wait()
+            # The machine's own time, not the story's: nobody waits for this.
+            await asyncio.sleep(GATHER_S)
+            self._has_moved.clear()
+            streams = tuple(self._moved)
+            try:
+                for incident_id in await self._touched(streams):
+                    self.wake(incident_id)
+                self._moved.difference_update(streams)
+            except JournalError as trouble:
+                log.warning("run-not-followed", reason=str(trouble))
+                await self._clock.wait(asyncio.Event(), self._clock.now() + PAUSE_AFTER_TROUBLE)
+                self._has_moved.set()
 
     async def _follow_tails(self) -> None:
         while True:
