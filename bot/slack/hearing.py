@@ -3,7 +3,8 @@
 Bolt acknowledges an event when the global middleware has passed, and then runs the listener with nobody watching: an
 exception there loses the event for good. So storing happens in the middleware, and a journal that cannot be written
 means no acknowledgement, and Slack sends again (at once, after a minute, after five). A retry number is no reason to
-drop anything: the first try may be the one that was lost.
+drop anything: the first try may be the one that was lost. Clicks, commands and forms are not repeated by Slack; one
+that comes again is somebody's replay, and is acknowledged and left.
 
 Only alerts are stored: what other apps post or edit in channels and `intake` can read. What people say to each other is
 none of our business and is acknowledged unread, and so is our own voice (Bolt drops our plain posts; an edit of ours
@@ -69,6 +70,7 @@ class Hearing:
     def register(self, app: AsyncApp) -> None:
         """Hook into Bolt: the middleware first, then what each event does."""
         accept, mention, group, errands = self._accept, self._mentioned, self._group_changed, self._errands
+        is_replay = self._is_replay
 
         async def store_first(
             # Bolt hands arguments over by their names, so `next` cannot be called better.
@@ -76,6 +78,9 @@ class Hearing:
             next: Callable[[], Awaitable[None]],
         ) -> BoltResponse | None:
             if body.get("type") == "event_callback" and not await accept(body):
+                return BoltResponse(status=200, body="")
+            if is_replay(body):
+                log.warning("slack-request-again", type=body.get("type") or body.get("command"))
                 return BoltResponse(status=200, body="")
             await next()
             return None
@@ -113,6 +118,14 @@ class Hearing:
         if is_new:
             self._wake()
         return is_new
+
+    def _is_replay(self, body: Mapping[str, Any]) -> bool:
+        """Whether this click, command or form came before: each use of anything has a `trigger_id` of its own.
+
+        A signed request can be sent again for five minutes, and a command would start a second run.
+        """
+        trigger_id = body.get("trigger_id")
+        return isinstance(trigger_id, str) and bool(trigger_id) and not self._is_new(f"trigger:{trigger_id}")
 
     def _is_new(self, event_id: str) -> bool:
         now = self._clock.now()

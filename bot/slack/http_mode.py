@@ -8,6 +8,7 @@ store it" is ours: 503, and Slack sends it again.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 
 import structlog
@@ -25,6 +26,9 @@ log = structlog.get_logger()
 
 BODY_LIMIT_BYTES = 1024 * 1024
 """Slack's payloads are far smaller; a message of theirs holds 40,000 characters at most."""
+
+BODY_WITHIN_S = 10.0
+"""Nobody who is not Slack yet may keep a connection waiting for longer."""
 
 
 class _SignatureClock:
@@ -52,7 +56,11 @@ class HttpMode:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """One request; never raises and never answers 5xx for what a sender did."""
-        body = await _body(request)
+        try:
+            async with asyncio.timeout(BODY_WITHIN_S):
+                body = await _body(request)
+        except (TimeoutError, ConnectionError, web.PayloadAccessError, web.RequestPayloadError):
+            return web.Response(status=400, text="the body did not arrive")
         if body is None:
             return web.Response(status=413, text="the body is too large")
         if not self._is_signed(body, request.headers):

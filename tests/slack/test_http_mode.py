@@ -63,6 +63,9 @@ async def street(desk: Desk, operations: Recording) -> AsyncIterator[Street]:
     await runner.cleanup()
 
 
+TEAM = "T0ACME"
+
+
 async def test_slack_takes_the_address_and_clicks_commands_and_events_come_in(street: Street) -> None:
     inside = street.inside
     await inside.slack.use_http(street.url)
@@ -120,6 +123,22 @@ async def test_headers_that_break_the_sdks_verifier_are_401(
 ) -> None:
     headers = {"X-Slack-Request-Timestamp": timestamp, "X-Slack-Signature": signature}
     assert await street.send(EVENT, headers) == 401
+
+
+async def test_a_command_or_click_that_is_replayed_does_nothing_again(street: Street) -> None:
+    def command(text: str, trigger: str) -> bytes:
+        said = {"command": "/runbook", "text": text, "user_id": ALICE, "trigger_id": trigger}
+        return urlencode({**said, "channel_id": CHANNEL, "team_id": TEAM}).encode()
+
+    first = command("start restart-payments", "1.1.a")
+    other = command("start restart-payments --dry-run", "1.1.b")
+    headers = street.signed(first)
+    assert await street.send(first, headers, form=True) == 200
+    await street.inside.asked("start")
+    assert await street.send(first, headers, form=True) == 200
+    assert await street.send(other, street.signed(other), form=True) == 200
+    await street.inside.asked("start", times=2)
+    assert [what[1].dry_run for _, _, what in street.inside.operations.asked] == [False, True]
 
 
 async def test_a_body_that_is_not_utf8_is_401(street: Street) -> None:
