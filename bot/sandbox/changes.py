@@ -86,7 +86,9 @@ class Changes:
             future: asyncio.Future[None] = loop.create_future()
             self._waiting.add(future)
             try:
-                await asyncio.wait_for(future, deadline - loop.time())
+                # Not `wait_for`: Python 3.11's forgets a cancellation that comes with the wake-up.
+                async with asyncio.timeout_at(deadline):
+                    await future
             except TimeoutError:
                 if value := predicate():
                     return value

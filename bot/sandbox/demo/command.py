@@ -12,6 +12,7 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 from bot.sandbox.demo.auto import play
 from bot.sandbox.demo.folder import Folder
@@ -19,7 +20,8 @@ from bot.sandbox.demo.payments import Payments
 from bot.sandbox.demo.world import World, free_page_port
 
 STOPS_WITHIN_S = 1.8
-INTERRUPTED = 130
+STOPS_ALONE_WITHIN_S = 5.0
+INTERRUPTED, BROKE_OFF = 130, 2
 PACE_ALONE_S = 0.05
 WATCH_ALONE_EVERY_S = 0.1
 
@@ -39,16 +41,23 @@ def run_alone(*, keep: Path | None, relapses: bool, out: Say, words: Say) -> boo
 
 async def _alone(folder: Folder, payments: Payments, *, out: Say, words: Say) -> bool:
     world = World(folder, payments=payments, watch_every_s=WATCH_ALONE_EVERY_S)
+    status = BROKE_OFF
     try:
         await world.start()
         played = await play(world)
+        out(played.transcript)
+        if played.is_healed:
+            words(f"healed: the service answers 200 again, {played.took_s:.1f} s after it broke")
+        else:
+            words(f"not healed: {played.trouble}")
+        status = 0 if played.is_healed else 1
     finally:
-        await world.stop()
-    out(played.transcript)
-    if played.is_healed:
-        words(f"healed: the service answers 200 again, {played.took_s:.1f} s after it broke")
-    else:
-        words(f"not healed: {played.trouble}")
+        try:
+            async with asyncio.timeout(STOPS_ALONE_WITHIN_S):
+                await world.stop()
+        except TimeoutError:
+            words(f"it did not stop within {STOPS_ALONE_WITHIN_S:g} s, so it was ended")
+            leave(folder, status=status)
     return played.is_healed
 
 
@@ -124,11 +133,11 @@ async def _start(world: World, *, port: int, words: Say) -> None:
     await world.start(page_port=page_port)
 
 
-def leave(folder: Folder) -> None:
+def leave(folder: Folder, *, status: int = INTERRUPTED) -> NoReturn:
     """At once: threads and sockets go with the process, the folder has to be taken away before."""
     folder.remove()
     sys.stdout.flush()
-    os._exit(INTERRUPTED)
+    os._exit(status)
 
 
 def welcome(world: World) -> str:

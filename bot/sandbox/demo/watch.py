@@ -69,7 +69,7 @@ class Watch:
         """Call no more; harmless when it never started."""
         if self._running is not None:
             self._running.cancel()
-            await asyncio.gather(self._running, return_exceptions=True)
+            await asyncio.wait({self._running})
         if self._http is not None:
             await self._http.close()
 
