@@ -102,6 +102,9 @@ class Reconciler:
         if due is None:
             self._failures.pop(lane, None)
             self._held.pop(lane, None)
+            record = self._known.get(message.key)
+            if record is not None and record.state == "sent":
+                return await self._edit(message, record)
         return due
 
     # ------------------------------------------------------------ new messages
@@ -116,7 +119,8 @@ class Reconciler:
                 self._held[_lane(message)] = found
                 return found
             if found is not None:
-                await self._sent(message, found, incident)
+                # It shows what was sent then. Where that is no longer what it should show, an edit follows.
+                await self._sent(message, found, incident, content=record.content)
                 return None
         target = await self._target(message, incident)
         if target is None:
@@ -152,11 +156,12 @@ class Reconciler:
             channel=channel,
             # While sending, `ts` says where to look: the thread it goes to. Once sent it is the message's own.
             ts=thread_ts,
+            content=message.content,
             attempts=(record.attempts if record else 0) + 1,
             updated_at=self._clock.now(),
         )
 
-    async def _sent(self, message: Message, posted: Posted, incident: Incident) -> None:
+    async def _sent(self, message: Message, posted: Posted, incident: Incident, *, content: str = "") -> None:
         await self._record(
             Delivery(
                 key=message.key,
@@ -165,7 +170,7 @@ class Reconciler:
                 state="sent",
                 channel=posted.channel,
                 ts=posted.ts,
-                content=message.content,
+                content=content or message.content,
                 attempts=self._attempts(message.key),
                 updated_at=self._clock.now(),
             )

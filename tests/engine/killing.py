@@ -55,9 +55,11 @@ class Cut:
             is_here = len(self.writes) == self._at
             if is_here and self._when == "before":
                 await self._die()
-            answer = await write(*args, **more)
-            if is_here:
-                await self._die()
+            try:
+                answer = await write(*args, **more)
+            finally:  # also where it was refused because another writer was first
+                if is_here:
+                    await self._die()
             if self.dead.is_set():
                 await asyncio.Event().wait()
             return answer

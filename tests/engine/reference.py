@@ -88,19 +88,20 @@ class Told:
 
 async def play(house: House, told: Told) -> None:
     """Everybody does the next thing until all three chapters are over."""
-    await _page(house, told)
-    await _until_over(house, told, "heal")
+    await page(house, told)
+    await until_over(house, told, "heal")
     await _start(house, told, "doubt")
-    await _until_over(house, told, "doubt")
+    await until_over(house, told, "doubt")
     await _start(house, told, "first")
     await _until_asked(house, told, "first", step=1)
     await _start(house, told, "second")
     await _until_queued(house, told)
-    await _until_over(house, told, "first")
-    await _until_over(house, told, "second")
+    await until_over(house, told, "first")
+    await until_over(house, told, "second")
 
 
-async def _page(house: House, told: Told) -> None:
+async def page(house: House, told: Told) -> None:
+    """The anomaly arrives (again), and Alice approves what is suggested if nobody has."""
     body = json.dumps(
         {
             "anomaly_id": "a-17",
@@ -136,7 +137,8 @@ async def _start(house: House, told: Told, name: str) -> None:
         told.tell("start", await house.start(name, ALICE), "")
 
 
-async def _until_over(house: House, told: Told, name: str) -> None:
+async def until_over(house: House, told: Told, name: str) -> None:
+    """People decide whatever the run of this runbook asks, until it is over."""
     run = await run_of(house, name)
     assert run is not None
     while not run.is_finished:

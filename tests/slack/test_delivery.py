@@ -596,3 +596,20 @@ async def test_under_slacks_real_limits_a_burst_arrives_whole_and_in_order(
         await gateway.close()
         assert here.texts() == ["payments are slow.", *(f"line {n}." for n in range(12))]
         assert any(call.error == "ratelimited" for call in slack.calls)
+
+
+async def test_a_live_message_that_moved_on_while_its_answer_was_lost_is_found_and_then_edited(
+    desk: Desk,
+) -> None:
+    await desk.open()
+    desk.script = [root("one.")]
+    desk.slack.faults.lose_answer("chat.postMessage")
+    await desk.reconciler().reconcile()
+    desk.script = [root("two.")]
+    here = desk.reconciler()
+    desk.clock.pass_(2)
+    await here.reconcile()
+    desk.clock.pass_(2)
+    await here.reconcile()
+    assert desk.texts() == ["two."]
+    assert len(desk.slack.calls.of("chat.postMessage")) == 1
