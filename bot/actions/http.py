@@ -169,7 +169,7 @@ class HttpAction:
     async def probe(self, plan: Plan) -> Seen:
         """What the request did is the other side's to say."""
         return Seen(
-            text=f"state not observable: ask {plan.targets[0].name} whether it acted on {plan.will_run[0]!r}",
+            text=f"nothing can be read from here: ask {plan.targets[0].name} whether it acted on {plan.will_run[0]!r}",
             observable=False,
         )
 

@@ -176,7 +176,8 @@ class PythonAction:
     async def probe(self, plan: Plan) -> Seen:
         """A function leaves nothing to look at."""
         return Seen(
-            text=f"state not observable: look on {plan.targets[0].name} whether {plan.input['function']} did its work",
+            text=f"nothing can be read from here: look on {plan.targets[0].name} whether "
+            f"{plan.input['function']} did its work",
             observable=False,
         )
 

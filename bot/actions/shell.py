@@ -39,7 +39,7 @@ from bot.actions.base import (
 from bot.actions.hosts import LOCAL, local_target, resolve_hosts, ssh_host
 from bot.actions.tools import Tools
 from bot.catalog.templating import Place
-from bot.clients.command import Ran
+from bot.clients.command import Ran, whole_head, whole_tail
 from bot.clients.local import run_local
 from bot.errors import ActionError, ActionFailed, ActionRetry, Refused
 
@@ -165,7 +165,8 @@ class ShellAction:
         """A command leaves nothing to look at."""
         places = ", ".join(target.name for target in plan.targets)
         return Seen(
-            text=f"state not observable: look on {places} whether the command did its work", observable=False
+            text=f"nothing can be read from here: look on {places} whether the command did its work",
+            observable=False,
         )
 
     async def _run(self, plan: Plan, target: Target, progress: Progress, timeout_s: float) -> Ran:
@@ -284,5 +285,6 @@ def _capped(text: str) -> str:
     if len(data) <= OUTPUT_LIMIT_BYTES:
         return text
     half = OUTPUT_LIMIT_BYTES // 2
-    mark = f"\n… ({len(data) - 2 * half} bytes cut here) …\n"
-    return data[:half].decode(errors="ignore") + mark + data[-half:].decode(errors="ignore")
+    head, tail = whole_head(data[:half]), whole_tail(data[-half:])
+    mark = f"\n… ({len(data) - len(head) - len(tail)} bytes cut here) …\n"
+    return head.decode(errors="ignore") + mark + tail.decode(errors="ignore")

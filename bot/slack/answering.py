@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import structlog
 
+from bot.catalog.params import BadParams
 from bot.errors import BotError, CatalogError, DeliveryError, JournalError, Refused
 from bot.slack import text
 from bot.slack.calls import SlackTrouble
@@ -24,6 +25,8 @@ SENTENCE_LIMIT = 1500
 def sentence_of(error: BaseException) -> str:
     """What to show for this error; logs the ones nobody foresaw, under the reference that is shown."""
     match error:
+        case BadParams():
+            return " ".join(_of_param(name, sentence) for name, sentence in error.by_name.items())
         case Refused():
             return _with_hint(error)
         case CatalogError():
@@ -40,6 +43,11 @@ def sentence_of(error: BaseException) -> str:
                 f"Something broke inside the bot (reference {reference}). The thread shows what was really decided; "
                 "tell whoever runs the bot the reference."
             )
+
+
+def _of_param(name: str, sentence: str) -> str:
+    link = "" if sentence.startswith("is ") else ":"
+    return text.stopped(f"{text.code(name)}{link} {text.value(sentence, 300)}")
 
 
 def _with_hint(error: BotError) -> str:

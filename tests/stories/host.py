@@ -64,6 +64,16 @@ class StoryHost:
 
         self.programs[command] = program
 
+    def has_another_key(self) -> None:
+        """From now on somebody else's key is the one that is trusted for this host."""
+        other = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode().strip()
+        self.known_hosts.write_text(f"[127.0.0.1]:{self.port} {other}\n")
+
+    async def goes_away(self) -> None:
+        """Nobody listens any more."""
+        self._server.close()
+        await self._server.wait_closed()
+
     def is_cut_off_by(self, command: str) -> None:
         """The connection goes away while this command runs."""
 
@@ -100,7 +110,7 @@ class StoryHost:
 
 @dataclass
 class Stream:
-    """A command that goes on when it is told to."""
+    """A command that goes on when it is told to, and ends early when a TERM reaches it."""
 
     pieces: list[str]
     _go: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
@@ -112,7 +122,17 @@ class Stream:
     async def program(self, process: Process) -> int:
         """What runs on the host."""
         for piece in self.pieces:
-            await self._go.acquire()
+            if await self._is_ended(process):
+                return 143
             process.stdout.write(piece)
-        await self._go.acquire()
-        return 0
+        return 143 if await self._is_ended(process) else 0
+
+    async def _is_ended(self, process: Process) -> bool:
+        """Wait for the word to go on, or for the end that whoever started it asks for."""
+        go = asyncio.ensure_future(self._go.acquire())
+        term = asyncio.ensure_future(process.stdin.readline())
+        done, waiting = await asyncio.wait({go, term}, return_when=asyncio.FIRST_COMPLETED)
+        for one in waiting:
+            one.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        return term in done

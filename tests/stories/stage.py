@@ -233,9 +233,10 @@ class Stage:
             return while_running
         return isinstance(what_next(run, self.clock.now()), Sleep | AskHuman | Done)
 
-    def reload(self, **runbooks: str) -> None:
-        """Write other runbook files, and let the bot look at them as it does every few seconds."""
-        catalogs.write(self.folder / "runbooks", port=self.host.port, runbooks=runbooks)
+    def reload(self, *, inventory: str = "", **runbooks: str) -> None:
+        """Write other catalog files, and let the bot look at them as it does every few seconds."""
+        folder = self.folder / "runbooks"
+        catalogs.write(folder, port=self.host.port, runbooks=runbooks, inventory=inventory)
         self.app.catalog.read()
 
     def texts(self) -> Iterator[str]:

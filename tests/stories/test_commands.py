@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.stories.catalogs import FLUSH
+from tests.stories.catalogs import FLUSH, HEAL
 from tests.stories.stage import ALICE, BOB, CAROL, Stage
 from tests.stories.test_deciding import PARAMS
 
@@ -79,3 +79,12 @@ async def test_the_message_shortcut_starts_in_the_thread_it_was_chosen_in(tmp_pa
         await stage.click(ALICE, "Approve")
         await stage.tell("Alice approves")
         stage.check("shortcut")
+
+
+async def test_a_dry_run_says_what_would_happen_and_does_nothing(tmp_path: Path) -> None:
+    async with Stage.open(tmp_path, runbooks={"heal": HEAL}) as stage:
+        await stage.slack.user(ALICE).command("/runbook start heal --dry-run", "C0INC")
+        await stage.until(lambda: any("Dry run" in one for one in stage.texts()), what="the dry run")
+        await stage.tell("Alice types /runbook start heal --dry-run")
+        stage.check("dry_run")
+        assert stage.host.ran == []

@@ -6,8 +6,10 @@ import asyncio
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from tests.stories.catalogs import FLUSH
-from tests.stories.stage import ALICE, BOB, CAROL, GUEST, STRANGER, Stage
+from tests.stories.stage import ALICE, BOB, CAROL, GUEST, STRANGER, Mode, Stage
 
 TWO = """
     description: Fail over to the replica.
@@ -171,8 +173,11 @@ async def test_a_step_inside_a_run_expires_and_halts_it(tmp_path: Path) -> None:
         stage.check("expire_inside_a_run")
 
 
-async def test_parameters_are_edited_checked_at_the_field_and_approved_by_another(tmp_path: Path) -> None:
-    async with Stage.open(tmp_path, runbooks={"scale": PARAMS}) as stage:
+@pytest.mark.parametrize("mode", ["socket", "http"])
+async def test_parameters_are_edited_checked_at_the_field_and_approved_by_another(
+    tmp_path: Path, mode: Mode
+) -> None:
+    async with Stage.open(tmp_path, runbooks={"scale": PARAMS}, mode=mode) as stage:
         stage.host.prints("workers set '12'", "12 workers\n")
         await stage.page("triggered")
         await stage.tell("a page arrives")

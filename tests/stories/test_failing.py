@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.stories.catalogs import FLUSH, INVENTORY
 from tests.stories.stage import ALICE, BOB, Stage
 
 THREE = """
@@ -101,3 +102,55 @@ async def test_a_lost_answer_is_put_to_people(tmp_path: Path, choice: str) -> No
             await stage.click(ALICE, "Approve")
             await stage.tell("Alice approves the new proposal")
         stage.check(f"unknown_{choice.split()[-1].lower()}")
+
+
+async def test_a_host_with_another_key_is_not_logged_into(tmp_path: Path) -> None:
+    async with Stage.open(tmp_path, runbooks={"flush": FLUSH}) as stage:
+        stage.host.has_another_key()
+        await stage.page("triggered")
+        await stage.rest()
+        await stage.click(ALICE, "Approve")
+        await stage.tell("Alice approves, and the host shows a key nobody vouched for")
+        stage.check("host_key_changed")
+        assert stage.host.ran == []
+
+
+async def test_a_host_that_is_away_has_done_nothing(tmp_path: Path) -> None:
+    async with Stage.open(tmp_path, runbooks={"flush": FLUSH}) as stage:
+        await stage.page("triggered")
+        await stage.rest()
+        await stage.host.goes_away()
+        await stage.click(ALICE, "Approve")
+        await stage.tell("Alice approves, and nobody answers")
+        stage.check("host_away")
+
+
+async def test_a_running_step_is_stopped_by_a_cancel(tmp_path: Path) -> None:
+    async with Stage.open(tmp_path, runbooks={"flush": FLUSH}) as stage:
+        flush = stage.host.streams("redis-cli FLUSHDB", "flushing\n")
+        await stage.page("triggered")
+        await stage.rest()
+        await stage.click(ALICE, "Approve")
+        await stage.host.started("redis-cli FLUSHDB")
+        flush.go_on()
+        await stage.shows("flushing")
+        stage.reading.write_down("it runs")
+        await stage.click(BOB, "Cancel the run")
+        await stage.tell("Bob cancels it")
+        stage.check("cancel")
+
+
+async def test_what_was_approved_is_not_what_would_run_so_it_is_proposed_again(tmp_path: Path) -> None:
+    async with Stage.open(tmp_path, runbooks={"flush": FLUSH}) as stage:
+        stage.host.prints("redis-cli FLUSHDB", "OK\n")
+        await stage.page("triggered")
+        await stage.rest()
+        stage.reading.write_down("a page arrives")
+        stage.reload(inventory=INVENTORY.replace("user: runbook", "user: deploy", 1), flush=FLUSH)
+        await stage.click(ALICE, "Approve")
+        await stage.tell("web-1 was moved in the catalog, and Alice approves what she saw before")
+        assert stage.host.ran == []
+        await stage.click(ALICE, "Approve")
+        await stage.tell("she approves what it is now")
+        stage.check("drift")
+        assert stage.host.ran == ["redis-cli FLUSHDB"]
