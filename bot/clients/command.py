@@ -50,6 +50,9 @@ INNER = (
     'kill -KILL "$_rb_watch"; exit "$_rb_status"'
 )
 
+CUT_LOOK_BYTES = 65_536
+"""How far from a cut a line's end is looked for."""
+
 TERM_LINE = b"\n"
 """Written to standard input, it asks for a TERM; the end of standard input asks for a KILL."""
 
@@ -115,7 +118,29 @@ class Output:
     def text(self) -> str:
         """All of it, or its two ends around a mark that says how much is missing. Bytes that are not UTF-8
         and NULs become U+FFFD."""
-        tail = self._tail[-self._half :]
-        missing = self.total_bytes - len(self._head) - len(tail)
-        mark = f"\n… ({missing} bytes cut here) …\n".encode() if missing else b""
-        return bytes(self._head + mark + tail).decode("utf-8", errors="replace").replace("\x00", "\ufffd")
+        head, tail = bytes(self._head), bytes(self._tail[-self._half :])
+        mark = b""
+        if self.total_bytes > len(head) + len(tail):
+            head, tail = whole_head(head), whole_tail(tail)
+            missing = self.total_bytes - len(head) - len(tail)
+            mark = f"\n… ({missing} bytes cut here) …\n".encode()
+        return (head + mark + tail).decode("utf-8", errors="replace").replace("\x00", "\ufffd")
+
+
+def whole_head(data: bytes) -> bytes:
+    """What comes before a cut, without the line (or word) that the cut breaks: nobody could see that the half of a
+    secret is one."""
+    for mark in (b"\n", b" "):
+        at = data.rfind(mark, max(0, len(data) - CUT_LOOK_BYTES))
+        if at >= 0:
+            return data[: at + 1]
+    return data
+
+
+def whole_tail(data: bytes) -> bytes:
+    """What comes after a cut, likewise."""
+    for mark in (b"\n", b" "):
+        at = data.find(mark, 0, CUT_LOOK_BYTES)
+        if 0 <= at < len(data) - 1:
+            return data[at + 1 :]
+    return data

@@ -261,6 +261,19 @@ def test_the_line_on_the_wire_carries_the_command_whole() -> None:
     assert " 7 " in wire_line("x", timeout_s=1.5)
 
 
+def test_the_cut_in_long_output_never_goes_through_a_secret() -> None:
+    output = Output(limit_bytes=200, on_text=lambda _: None)
+    for number in range(100):
+        output.feed(f"{number} password=hunter2hunter2 end\n".encode())
+    for line in output.text().splitlines():
+        assert line.endswith(("password=hunter2hunter2 end", "bytes cut here) …")) or not line
+    words = Output(limit_bytes=200, on_text=lambda _: None)
+    words.feed(b"hunter2hunter2 " * 100)
+    assert set(words.text().replace("\n", " ").split()) - {"hunter2hunter2"} <= set(
+        "… (1320 bytes cut here) …".split()
+    )
+
+
 def test_output_is_decoded_across_chunks_and_cut_in_the_middle() -> None:
     told: list[str] = []
     output = Output(limit_bytes=20, on_text=told.append)
