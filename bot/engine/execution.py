@@ -149,12 +149,12 @@ class Execution:
         except TimeoutError:
             return "nothing answered within 20 s, so the state is not known", {}
         except (ActionError, Refused) as problem:
-            return f"the state could not be read: {_sentence(problem)}", {}
+            return self.redactor.redact(f"the state could not be read: {_sentence(problem)}")[0], {}
         except Exception:  # reading is a courtesy to the people who decide; it must never stop the run
             reference = uuid4().hex[:8]
             log.exception("probe-broke", reference=reference, type=plan.type)
             return f"the state could not be read (reference {reference})", {}
-        return self.redactor.redact(seen.text)[0], seen.state
+        return self.redactor.redact(seen.text)[0], dict(self.redactor.tree(seen.state))
 
 
 def _sentence(problem: ActionError | Refused) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,8 @@ from bot.intake import inbox
 from bot.intake.inbox import ANOMALY_EVENT
 from bot.intake.incident import stream_of as incident_stream
 from bot.journal.base import InboxItem
-from bot.runs.events import Actor, StepNotPlanned
-from bot.runs.plan import Plan
+from bot.runs.events import Actor, StepFinished, StepNotPlanned, StepProbed
+from bot.runs.plan import Artifact, Outcome, Plan, Seen
 from bot.runs.state import stream_of as run_stream
 from tests.engine.house import BOB, PATIENCE_S, House, catalog, dial_step, runbook
 from tests.fakes.dials import DialAction, World
@@ -121,6 +121,38 @@ async def test_a_run_nobody_can_read_keeps_the_bot_from_no_other(opened: Opened,
     house = await opened(files, wrap=lambda journal: Spoiled(journal, {run_stream(lost.id)}))
     await house.operations.approve(house.ref_of(kept), BOB)
     assert (await house.finished(kept.id)).status == "succeeded"
+
+
+class TalkativeAction(DialAction):
+    """A type that shows too much when it is looked at, and in a file."""
+
+    async def probe(self, plan: Plan) -> Seen:
+        return Seen(text="env: password=hunter2hunter2", state={"env": ["password=hunter2hunter2"]})
+
+    async def execute(self, plan: Plan, progress: Any) -> Outcome:
+        outcome = await super().execute(plan, progress)
+        body = b'{"password": "hunter2hunter2"}'
+        return replace(
+            outcome, artifacts=(Artifact(name="x.json", media_type="application/json", body=body),)
+        )
+
+
+async def test_what_a_probe_or_a_file_shows_is_redacted_before_it_is_stored(opened: Opened) -> None:
+    world = World()
+    files = catalog(runbook("turn", dial_step("a"), dial_step("b", mode="lost")))
+    house = await opened(files, world=world, action=TalkativeAction(world))
+    run = await house.asked(await house.start("turn"))
+    await house.operations.approve(house.ref_of(run), BOB)
+    run = await house.asked(run.id, step=1)
+    await house.operations.approve(house.ref_of(run), BOB)
+    run = await house.until_run(
+        run.id, lambda one: any(isinstance(event, StepProbed) for event in one.events)
+    )
+    assert "hunter2" not in repr(run)
+    finished = next(event for event in run.events if isinstance(event, StepFinished))
+    stored = await house.journal.artifact(finished.result.artifacts[0].digest)
+    assert stored is not None
+    assert b"hunter2" not in stored.body
 
 
 async def test_a_plan_that_breaks_ends_the_run_with_a_reference(opened: Opened) -> None:
