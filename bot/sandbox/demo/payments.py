@@ -202,7 +202,8 @@ class Payments:
                 f"payments   {self.release} (prod), {'healthy' if health.is_good else f'FAILING: {health.words}'}",
                 f"workers    {len(self._workers)}, of which {self.hanging} hang",
                 f"rates      {len(self.cache)} cached, {self.unreadable} of them cannot be read",
-                f"payments   {good} of the last {len(self._last)} settled through {self.provider}",
+                f"payments   {good} of the last {len(self._last)} settled",
+                f"provider   {self.provider}",
                 f"cpu        {self.cpu} %",
             )
         )
