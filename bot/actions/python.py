@@ -123,6 +123,7 @@ class PythonAction:
             undo=Undo(text="what a function did cannot be known, so not undone"),
             risk=scope.risk or "medium",
             timeout_s=scope.timeout_s,
+            decide_within_s=marked.decide_within_s,
         )
 
     async def execute(self, plan: Plan, progress: Progress) -> Outcome:

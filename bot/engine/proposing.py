@@ -35,7 +35,8 @@ async def proposed(
     if not unattended:
         mention = await _mentions(asked, directory)
         asked = replace(asked, mention=mention, direct_message=await _told_directly(asked, directory))
-    timeout = timedelta(seconds=step.approval_timeout_s)
+    own_s = made.plan.decide_within_s
+    timeout = timedelta(seconds=min(step.approval_timeout_s, own_s or step.approval_timeout_s))
     return StepProposed(
         at=now,
         proposal_id=proposal_id,

@@ -102,6 +102,8 @@ class Plan:
     undo: Undo = Undo()
     risk: str = "medium"
     timeout_s: float = 60.0
+    decide_within_s: float | None = None
+    """How long people have to decide by the action's own word; of this and the step's time the shorter holds."""
 
     @property
     def digest(self) -> str:

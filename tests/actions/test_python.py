@@ -67,6 +67,7 @@ async def test_planning_reads_the_marks_and_runs_nothing(bench: Bench, tmp_path:
     plan = await planned(bench, pattern="a*")
     assert plan.text == "Clear it?"
     assert plan.will_run == ("local: ops.act(pattern='a*')",)
+    assert plan.decide_within_s == 300
     assert [target.environment for target in plan.targets] == ["staging"]
     assert set(plan.guarded["sources"]) == {"ops"}
     assert not (tmp_path / "ran").exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ import pytest
 from bot.catalog.schema import Catalog, Environment, Param, Rollback, Rules, Service
 from bot.errors import AlreadyDecided, BadInput, NotPermitted
 from bot.runs.events import StepKey, StepNotPlanned
+from bot.runs.plan import Plan
 from tests.engine.house import ALICE, BOB, EVE, UNATTENDED, House, caller, catalog, dial_step, runbook
+from tests.fakes.dials import DialAction, World
 
 Opened = Callable[..., Awaitable[House]]
 
@@ -131,6 +134,23 @@ async def test_who_was_taken_off_the_starters_since_cannot_give_the_first_click(
         await house.operations.approve(house.ref(incident), BOB)
     await house.operations.approve(house.ref(incident), ALICE)
     assert (await house.finished((await house.the_run()).id)).status == "succeeded"
+
+
+class HastyAction(DialAction):
+    """A type that gives people two minutes by its own word, as `@require_confirmation(timeout=120)` does."""
+
+    async def plan(self, given: Any, scope: Any) -> Plan:
+        return replace(await super().plan(given, scope), decide_within_s=120.0)
+
+
+async def test_of_two_times_to_decide_the_shorter_holds(opened: Opened) -> None:
+    world = World()
+    files = catalog(runbook("turn", dial_step("a")), runbook("quick", dial_step("b", approval_timeout_s=60)))
+    house = await opened(files, world=world, action=HastyAction(world))
+    for name, seconds in (("turn", 120), ("quick", 60)):
+        proposal = (await house.asked(await house.start(name))).open_proposal
+        assert proposal is not None
+        assert proposal.made.expires_at - proposal.made.at == timedelta(seconds=seconds)
 
 
 # ---------------------------------------------------------------- places
