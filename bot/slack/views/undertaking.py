@@ -55,7 +55,8 @@ def undertaking(plan: Plan) -> Undertaking:
 
 def _fenced(lines: Sequence[str], limit: int) -> text.Fenced | None:
     code = "\n".join(lines)
-    return text.fenced(code, limit) if code.strip() else None
+    # Only what a shell skips too is nothing to show: `str.strip` would take control characters for space.
+    return text.fenced(code, limit) if code.strip(" \t\n") else None
 
 
 def exactly(plan: Plan) -> tuple[str, ...]:
