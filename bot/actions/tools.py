@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from bot.catalog.schema import Catalog
+from bot.errors import ActionFailed
 
 if TYPE_CHECKING:
     from bot.clients.http import HttpClient
+    from bot.clients.kubernetes import Clusters
     from bot.clients.ssh import SshPool
 
 
@@ -24,6 +26,10 @@ class Post(Protocol):
         """
 
 
+def _no_clusters() -> Clusters:
+    raise ActionFailed("this process was given no way to reach a cluster; nothing was sent")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Tools:
     """Clients as makers: a type that is never used costs nothing."""
@@ -36,3 +42,5 @@ class Tools:
     post: Post
     secret: Callable[[str], str]
     """The value of a declared secret; raises KeyError where the process has none."""
+    kubernetes: Callable[[], Clusters] = _no_clusters
+    """The clusters this process can reach; nothing is opened by asking for them."""

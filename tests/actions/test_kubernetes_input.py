@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from bot.actions.kubernetes import KubernetesInput, by_hand
+from bot.actions.kubernetes import KubernetesInput, kubectl
 
 _WORKLOAD = {"namespace": "payments", "deployment": "payment-api"}
 
@@ -45,6 +45,10 @@ def test_what_makes_sense_is_accepted(given: dict[str, Any]) -> None:
         ({"action": "restart", "namespace": "a", "deployment": "a\n"}, "pattern"),
         ({"action": "restart", "namespace": "a" * 64, "deployment": "a"}, "63"),
         ({"action": "rollout-undo", "to_revision": 0, **_WORKLOAD}, "greater than or equal to 1"),
+        (
+            {"action": "restart", "strategy": "rollout", "grace_period_seconds": 5, **_WORKLOAD},
+            "nothing for a rollout",
+        ),
         ({"action": "delete", **_WORKLOAD}, "Input should be"),
         ({"action": "restart", "kubeconfig": "/x", **_WORKLOAD}, "Extra inputs"),
     ],
@@ -58,16 +62,28 @@ def test_what_does_not_is_refused_with_a_sentence(given: dict[str, Any], words: 
     ("given", "line"),
     [
         (
-            {"action": "scale", "replicas": 5, "cluster": "prod-eu", **_WORKLOAD},
+            {"action": "scale", "replicas": 5, **_WORKLOAD},
             "kubectl --context prod-eu -n payments scale deployment/payment-api --replicas=5",
         ),
         (
             {"action": "rollout-undo", "to_revision": 3, **_WORKLOAD},
-            "kubectl -n payments rollout undo deployment/payment-api --to-revision=3",
+            "kubectl --context prod-eu -n payments rollout undo deployment/payment-api --to-revision=3",
         ),
-        ({"action": "restart", **_WORKLOAD}, "kubectl -n payments rollout restart deployment/payment-api"),
-        ({"action": "drain", "node": "n1"}, "kubectl drain n1 --ignore-daemonsets"),
+        (
+            {"action": "restart", "strategy": "rollout", **_WORKLOAD},
+            "kubectl --context prod-eu -n payments rollout restart deployment/payment-api",
+        ),
+        (
+            {"action": "restart", "grace_period_seconds": 5, **_WORKLOAD},
+            "kubectl --context prod-eu -n payments delete pods --selector=app=api --grace-period=5",
+        ),
+        ({"action": "uncordon", "node": "n1"}, "kubectl --context prod-eu uncordon n1"),
+        (
+            {"action": "drain", "node": "n1", "force": True, "delete_emptydir_data": True},
+            "kubectl --context prod-eu drain n1 --ignore-daemonsets --delete-emptydir-data --force",
+        ),
     ],
 )
-def test_the_line_to_run_by_hand_is_right(given: dict[str, Any], line: str) -> None:
-    assert by_hand(KubernetesInput.model_validate(given)) == line
+def test_the_line_that_does_the_same_is_right(given: dict[str, Any], line: str) -> None:
+    made = kubectl(KubernetesInput.model_validate(given), context="prod-eu", selector="app=api")
+    assert made == line

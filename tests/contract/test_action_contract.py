@@ -272,7 +272,6 @@ class TestPython(ActionContract):
 @pytest.mark.parametrize(
     ("name", "given"),
     [
-        ("kubernetes", {"action": "scale", "namespace": "payments", "deployment": "api", "replicas": 5}),
         ("diagnose", {}),
     ],
 )

@@ -1,18 +1,12 @@
-"""The `kubernetes` step: its whole input, checked; running one comes with the cluster client.
-
-The input is complete so that catalogs can be written, linted and reviewed now. The verbs of the protocol
-refuse until they can be honest about a cluster; only this file changes then.
-"""
+"""What a kubernetes step may say, by the API server's own rules for names, and how a person would type it."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from bot.actions.base import ActionInput, InputModel, Outcome, Plan, PlanScope, Progress, Seen
-from bot.actions.tools import Tools
-from bot.errors import ActionFailed, BadInput
+from bot.actions.base import ActionInput
 
 Verb = Literal["scale", "restart", "rollout-undo", "cordon", "uncordon", "drain"]
 
@@ -25,11 +19,11 @@ Subdomain = Annotated[
     ),
 ]
 
-_WORKLOADS = ("deployment", "statefulset", "daemonset")
+WORKLOADS = ("deployment", "statefulset", "daemonset")
 _WORKLOADS_OF: dict[str, tuple[str, ...]] = {
     "scale": ("deployment", "statefulset"),
-    "restart": _WORKLOADS,
-    "rollout-undo": _WORKLOADS,
+    "restart": WORKLOADS,
+    "rollout-undo": WORKLOADS,
 }
 _ONLY_FOR: dict[str, tuple[str, ...]] = {
     "replicas": ("scale",),
@@ -68,6 +62,11 @@ class KubernetesInput(ActionInput):
         default=None, description="How long a pod may take to stop; its own setting when left out"
     )
 
+    @property
+    def workload(self) -> str:
+        """Which kind of workload it names; "" for a node's verbs."""
+        return next((kind for kind in WORKLOADS if getattr(self, kind) is not None), "")
+
     @model_validator(mode="after")
     def _fields_fit_the_verb(self) -> Self:
         if self.action in _WORKLOADS_OF:
@@ -81,10 +80,12 @@ class KubernetesInput(ActionInput):
                 raise ValueError(
                     f"{name} means nothing for {self.action}; it belongs to {' and '.join(verbs)}"
                 )
+        if self.strategy == "rollout" and self.grace_period_seconds is not None:
+            raise ValueError("grace_period_seconds means nothing for a rollout: the cluster ends the pods")
         return self
 
     def _check_workload(self, kinds: tuple[str, ...]) -> None:
-        named = [kind for kind in _WORKLOADS if getattr(self, kind) is not None]
+        named = [kind for kind in WORKLOADS if getattr(self, kind) is not None]
         if len(named) != 1 or named[0] not in kinds:
             raise ValueError(f"{self.action} needs exactly one of {', '.join(kinds)}")
         if self.namespace is None:
@@ -95,55 +96,30 @@ class KubernetesInput(ActionInput):
     def _check_node(self) -> None:
         if self.node is None:
             raise ValueError(f"{self.action} needs a node")
-        if any(getattr(self, kind) is not None for kind in (*_WORKLOADS, "namespace")):
+        if any(getattr(self, kind) is not None for kind in (*WORKLOADS, "namespace")):
             raise ValueError(f"{self.action} works on a node; leave namespace and workload out")
 
 
-class KubernetesAction:
-    """Known to lint and review; every attempt to run one is refused before anything is proposed."""
-
-    type: ClassVar[str] = "kubernetes"
-    Input: ClassVar[InputModel] = KubernetesInput
-
-    def __init__(self, tools: Tools) -> None:
-        self._tools = tools
-
-    async def plan(self, given: Any, scope: PlanScope) -> Plan:  # noqa: ARG002 - the protocol's signature
-        """Refuses with the reason: nothing is proposed that could not be done."""
-        raise BadInput(
-            "kubernetes steps can be written and linted, but this version cannot run them yet",
-            hint=f"do it by hand and skip this step: {by_hand(given)}",
-        )
-
-    async def execute(self, plan: Plan, progress: Progress) -> Outcome:  # noqa: ARG002
-        """Fails without having sent anything (a plan can only come from a newer version's journal)."""
-        raise ActionFailed(_NOT_YET, effect="none")
-
-    async def dry_run(self, plan: Plan) -> Outcome:  # noqa: ARG002
-        """Fails without having asked anything."""
-        raise ActionFailed(_NOT_YET, effect="none")
-
-    async def probe(self, plan: Plan) -> Seen:  # noqa: ARG002
-        """Sees nothing."""
-        return Seen(text="this version cannot look into a cluster; use kubectl", observable=False)
-
-
-_NOT_YET = "this version cannot run kubernetes steps yet; nothing was sent"
-
-
-def by_hand(given: KubernetesInput) -> str:
-    """The kubectl line that a person would type for this input."""
-    kind = next((kind for kind in _WORKLOADS if getattr(given, kind) is not None), "")
-    context = f" --context {given.cluster}" if given.cluster else ""
-    if not kind:
-        flags = " --ignore-daemonsets" if given.action == "drain" else ""
-        return f"kubectl{context} {given.action} {given.node}{flags}"
-    what = f"-n {given.namespace} {{}} {kind}/{getattr(given, kind)}"
+def kubectl(given: KubernetesInput, *, context: str = "", selector: str = "") -> str:
+    """The kubectl line that does the same; the same input and selector always give the same line."""
+    start = f"kubectl --context {context}" if context else "kubectl"
+    grace = "" if given.grace_period_seconds is None else f" --grace-period={given.grace_period_seconds}"
+    if not given.workload:
+        flags = ""
+        if given.action == "drain":
+            flags = " --ignore-daemonsets"
+            flags += " --delete-emptydir-data" if given.delete_emptydir_data else ""
+            flags += " --force" if given.force else ""
+        return f"{start} {given.action} {given.node}{flags}{grace}"
+    start = f"{start} -n {given.namespace}"
+    what = f"{given.workload}/{getattr(given, given.workload)}"
     match given.action:
         case "scale":
-            return f"kubectl{context} {what.format('scale')} --replicas={given.replicas}"
+            return f"{start} scale {what} --replicas={given.replicas}"
         case "rollout-undo":
             revision = f" --to-revision={given.to_revision}" if given.to_revision else ""
-            return f"kubectl{context} {what.format('rollout undo')}{revision}"
+            return f"{start} rollout undo {what}{revision}"
+        case _ if given.strategy == "rollout" or not selector:
+            return f"{start} rollout restart {what}"
         case _:
-            return f"kubectl{context} {what.format('rollout restart')}"
+            return f"{start} delete pods --selector={selector}{grace}"

@@ -1,0 +1,90 @@
+"""Where a kubernetes step acts: its cluster, its one target and that target's environment, from the catalog."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from bot.actions.base import Target
+from bot.actions.kubernetes.input import KubernetesInput, kubectl
+from bot.catalog.schema import Catalog, Cluster
+from bot.errors import BadInput, NotPermitted
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """A step's input with its cluster settled, and what it touches."""
+
+    given: KubernetesInput
+    cluster: Cluster
+    target: Target
+
+    @property
+    def thing(self) -> str:
+        """`deployment payments/payment-api` or `node n1`."""
+        kind = self.given.workload
+        if not kind:
+            return f"node {self.given.node}"
+        return f"{kind} {self.given.namespace}/{self.name}"
+
+    @property
+    def name(self) -> str:
+        """The workload's or the node's own name."""
+        return str(getattr(self.given, self.given.workload or "node"))
+
+    def line(self, *, selector: str = "") -> str:
+        """What a person would type."""
+        return kubectl(self.given, context=self.cluster.context or self.cluster.name, selector=selector)
+
+    def of(self, **changes: object) -> Site:
+        """The same place for another input: the undo of a step, or a step with more settled."""
+        given = {**self.given.model_dump(exclude_none=True), **changes}
+        known = {name: value for name, value in given.items() if value is not None}
+        return Site(given=KubernetesInput.model_validate(known), cluster=self.cluster, target=self.target)
+
+
+def locate(given: KubernetesInput, catalog: Catalog) -> Site:
+    """The site of a step; BadInput for what the catalog does not have, NotPermitted for what has no environment.
+
+    A workload's target is its namespace: what quota, budgets and neighbours share is locked together. A node's
+    target is the node; pods of all namespaces live there, so its environment is the one that all namespaces of the
+    cluster agree on, and a cluster of several environments has no nodes to act on.
+    """
+    cluster = _cluster(given, catalog)
+    given = given.model_copy(update={"cluster": cluster.name})
+    if given.namespace is not None:
+        environment = cluster.namespaces.get(given.namespace)
+        if not environment:
+            near = get_close_matches(given.namespace, cluster.namespaces, n=1)
+            known = ", ".join(sorted(cluster.namespaces)) or "none"
+            raise NotPermitted(
+                f"namespace {given.namespace!r} of cluster {cluster.name!r} belongs to no environment",
+                hint=f"did you mean {near[0]!r}?" if near else f"catalog.yaml lists: {known}",
+            )
+        name = f"{cluster.name}/{given.namespace}"
+    else:
+        environments = sorted(set(cluster.namespaces.values()))
+        if len(environments) != 1:
+            raise NotPermitted(
+                f"a node of cluster {cluster.name!r} belongs to no single environment:"
+                f" its namespaces are in {', '.join(environments) or 'none'}",
+                hint="nodes can be acted on only where all namespaces of the cluster are in one environment",
+            )
+        environment = environments[0]
+        name = f"{cluster.name}/nodes/{given.node}"
+    target = Target(kind="cluster", name=name, environment=environment)
+    return Site(given=given, cluster=cluster, target=target)
+
+
+def _cluster(given: KubernetesInput, catalog: Catalog) -> Cluster:
+    known = ", ".join(sorted(catalog.clusters)) or "none"
+    if not given.cluster:
+        if len(catalog.clusters) != 1:
+            raise BadInput(
+                f"the step names no cluster, and the catalog has {len(catalog.clusters)}",
+                hint=f"known clusters: {known}",
+            )
+        return next(iter(catalog.clusters.values()))
+    if given.cluster not in catalog.clusters:
+        raise BadInput(f"{given.cluster!r} is no cluster of the catalog", hint=f"known clusters: {known}")
+    return catalog.clusters[given.cluster]

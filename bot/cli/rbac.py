@@ -1,0 +1,111 @@
+"""`runbookctl rbac`: the smallest ClusterRole that the catalog's kubernetes steps need."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bot.cli.main import FINE
+
+if TYPE_CHECKING:
+    from bot.actions.kubernetes.permissions import Permission
+    from bot.catalog.schema import Catalog, Step
+
+
+@click.command()
+@click.argument("path", type=click.Path(path_type=Path), default=Path("runbooks"))
+@click.option("--name", default="runbook-bot", show_default=True, help="The role's name.")
+@click.option("--cluster", default="", help="Only for the steps that run in this cluster of catalog.yaml.")
+@click.pass_context
+def rbac(context: click.Context, path: Path, *, name: str, cluster: str) -> None:
+    """Print the smallest ClusterRole for the catalog in PATH (./runbooks when left out), as YAML.
+
+    It covers every kubernetes step, its way back and its dry run, and nothing else. Bind it to the bot's account
+    with a ClusterRoleBinding where steps act on nodes; otherwise with a RoleBinding in each namespace of
+    catalog.yaml.
+    """
+    from bot.actions.kubernetes.permissions import rules
+    from bot.actions.registry import input_models
+    from bot.catalog.loader import load
+
+    catalog = load(path, input_models())
+    found = list(_permissions(catalog, cluster))
+    if not found:
+        where = f" in cluster {cluster!r}" if cluster else ""
+        click.echo(f"{path}: no kubernetes step{where}; the role allows nothing", err=True)
+    click.echo(_yaml(name, rules(one for _, needed in found for one in needed)), nl=False)
+    for step, _ in found:
+        click.echo(f"covers {step}", err=True)
+    context.exit(FINE)
+
+
+def _permissions(catalog: Catalog, cluster: str) -> Iterator[tuple[str, frozenset[Permission]]]:
+    """Each kubernetes step of the catalog, by a name people know it by, with what it needs."""
+    from bot.actions.kubernetes.permissions import needed
+
+    for where, step in _steps(catalog):
+        if step.type == "kubernetes" and _may_be_in(step.input, catalog, cluster):
+            given = {key: _known(step.input.get(key)) for key in ("action", "strategy")}
+            kinds = [kind for kind in ("deployment", "statefulset", "daemonset") if step.input.get(kind)]
+            strategy = given["strategy"] if "strategy" in step.input else "delete"
+            verbs = [given["action"]] if given["action"] else list(_VERBS)
+            allowed = [
+                needed(verb, workload=kinds[0] if len(kinds) == 1 else "", strategy=strategy)
+                for verb in verbs
+            ]
+            yield where, frozenset().union(*allowed)
+
+
+_VERBS = ("scale", "restart", "rollout-undo", "cordon", "uncordon", "drain")
+
+
+def _steps(catalog: Catalog) -> Iterator[tuple[str, Step]]:
+    for action_id, action in catalog.actions.items():
+        yield from _with_way_back(f"action {action_id}", action)
+    for runbook in catalog.runbooks.values():
+        for step in (*runbook.steps, *runbook.on_reject):
+            yield from _with_way_back(f"step {step.name} of {runbook.name}", step)
+
+
+def _with_way_back(where: str, step: Step) -> Iterator[tuple[str, Step]]:
+    yield where, step
+    if step.rollback is not None and step.rollback.step is not None:
+        yield from _with_way_back(f"rollback of {where}", step.rollback.step)
+
+
+def _may_be_in(given: Mapping[str, Any], catalog: Catalog, cluster: str) -> bool:
+    """Whether a step may run there; one whose cluster only a run knows may run anywhere."""
+    named = _known(given.get("cluster"))
+    if not cluster or not given.get("cluster"):
+        return not cluster or list(catalog.clusters) == [cluster]
+    return named in ("", cluster)
+
+
+def _known(value: Any) -> str:
+    """A written-out value; "" for one that is a template."""
+    from bot.catalog.placeholders import parse
+
+    text = str(value or "")
+    return "" if parse(text).placeholders else text
+
+
+def _yaml(name: str, rules: list[tuple[str, tuple[str, ...], tuple[str, ...]]]) -> str:
+    """The role; every scalar in double quotes, which YAML reads as JSON does."""
+    lines = [
+        "apiVersion: rbac.authorization.k8s.io/v1",
+        "kind: ClusterRole",
+        "metadata:",
+        f"  name: {json.dumps(name)}",
+        "rules:" if rules else "rules: []",
+    ]
+    for group, resources, verbs in rules:
+        lines += [
+            f"  - apiGroups: {json.dumps([group])}",
+            f"    resources: {json.dumps(list(resources))}",
+            f"    verbs: {json.dumps(list(verbs))}",
+        ]
+    return "\n".join(lines) + "\n"
