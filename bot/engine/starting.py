@@ -31,8 +31,9 @@ from bot.intake.incident import (
 from bot.intake.incident import fold as fold_incident
 from bot.intake.signal import started_by_hand
 from bot.intake.triage import decide as triage
-from bot.runs.events import Event, IncidentId, RunId
+from bot.runs.events import Event, IncidentId, RunId, RunOpened
 from bot.runs.policy import Caller, owners, permit
+from bot.runs.state import fold as fold_run
 
 TRIES = 10
 """How often a decision is taken anew because somebody else wrote first; more means something is wrong."""
@@ -117,6 +118,11 @@ class Starting:
             dry_run=start.dry_run,
         )
         run_opened = replace(run_opened, environment=start.environment)
+        if not facts.service and not start.environment:
+            place = await self._place_of(run_opened)
+            if place:
+                await self._may_start(chosen, "", place, caller)
+                run_opened = replace(run_opened, environment=place)
         await self.ledger.append(
             Change(
                 incident=None if events else incident,
@@ -125,6 +131,22 @@ class Starting:
             )
         )
         return run_opened.run_id
+
+    async def _place_of(self, run_opened: RunOpened) -> str:
+        """The environment a run of no service would be in, as far as its steps can be planned now; "" where not.
+
+        Without a service nobody has said where it runs, and whoever may start something somewhere may not do so
+        everywhere: the place is found first and its starters decide.
+        """
+        draft = fold_run([run_opened])
+        for key in draft.steps:
+            try:
+                made = await self.suggester.maker.make(draft, key)
+            except NotMade:
+                continue
+            if made.environment:
+                return made.environment
+        return ""
 
     async def _incident_for(
         self, runbook: Runbook, caller: Caller, start: Start

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bot.catalog.schema import Catalog, Environment, Param, Rollback, Rules, Service
+from bot.catalog.schema import Catalog, Environment, Param, Rollback, Rules, Service, Trigger
 from bot.errors import AlreadyDecided, BadInput, NotPermitted
 from bot.runs.events import StepKey, StepNotPlanned
 from bot.runs.plan import Plan
@@ -158,7 +158,7 @@ async def test_of_two_times_to_decide_the_shorter_holds(opened: Opened) -> None:
 
 async def test_the_promotion_of_an_action_does_not_widen_what_its_runbook_allows(opened: Opened) -> None:
     action = dial_step("a", environment="prod", action="turn-it", action_rules=Rules(scopes=("staging",)))
-    book = runbook("turn", action, rules=Rules(scopes=("staging",)), trigger=_anywhere())
+    book = runbook("turn", action, rules=Rules(scopes=("staging",)), trigger=Trigger())
     files = catalog(book, actions={"turn-it": action}, promotions={"digest-a": ("prod",)})
     house = await opened(files)
     run = await house.finished(await house.start("turn", ALICE, environment="prod"))
@@ -174,12 +174,6 @@ async def test_an_undo_in_another_environment_is_never_proposed(opened: Opened) 
     assert run.status == "failed"
     assert isinstance(run.events[-2], StepNotPlanned)
     assert "several environments" in run.events[-2].message
-
-
-def _anywhere() -> Any:
-    from bot.catalog.schema import Trigger
-
-    return Trigger()
 
 
 # ---------------------------------------------------------------- other teams' runbooks
@@ -198,6 +192,17 @@ async def test_a_starter_of_one_service_starts_no_runbook_of_another(opened: Ope
     with pytest.raises((BadInput, NotPermitted)):
         await house.start("turn", CAROL, service="search")
     assert house.world.turns == []
+
+
+async def test_a_runbook_of_no_service_is_started_by_those_of_the_place_it_touches(opened: Opened) -> None:
+    book = runbook("turn", dial_step("a", rules=UNATTENDED), trigger=Trigger())
+    house = await opened(with_service(catalog(book), name="search", starters=("U0CAROL",)))
+    with pytest.raises(NotPermitted):
+        await house.start("turn", CAROL)
+    assert house.world.turns == []
+    run = await house.finished(await house.start("turn", ALICE))
+    assert run.status == "succeeded"
+    assert run.environment == "staging"
 
 
 async def test_approvers_of_one_service_approve_no_runbook_of_another(opened: Opened) -> None:
