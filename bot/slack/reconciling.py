@@ -208,7 +208,8 @@ class Reconciler:
             await self._record(replace(record, content=message.content))
             return None
         due = max(
-            (record.updated_at or now) + EDIT_EVERY,
+            # a tail may wait for its next second; buttons that are spent must not
+            (record.updated_at or now) + EDIT_EVERY if message.live else now,
             self._held.get(f"edit:{message.key}", now),
             self._held.get("edit", now),
         )
