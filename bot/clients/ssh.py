@@ -20,6 +20,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -355,5 +356,9 @@ class SshPool:
 
 
 def _reason(error: BaseException) -> str:
-    text = str(error) or type(error).__name__
-    return "no answer in time" if isinstance(error, TimeoutError) else text
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    if isinstance(error, OSError) and error.errno is not None and error.errno > 0:
+        # Python's own words repeat address and number; the system's say what it is.
+        return os.strerror(error.errno).lower()
+    return str(error) or type(error).__name__

@@ -102,9 +102,13 @@ def _targets(plan: Plan) -> str:
     return ", ".join(f"{target.key} ({target.environment or 'no environment'})" for target in plan.targets)
 
 
-def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    return [
-        f"{name}: {before.get(name, 'not there')} → {after.get(name, 'not there')}"
-        for name in sorted({*before, *after})
-        if before.get(name) != after.get(name)
-    ]
+def _differences(before: Mapping[str, Any], after: Mapping[str, Any], *, of: str = "") -> list[str]:
+    """One line for each value that differs, however deep it lies: `where web-1: a → b`."""
+    changes: list[str] = []
+    for name in sorted({*before, *after}):
+        was, now = before.get(name, "not there"), after.get(name, "not there")
+        if isinstance(was, Mapping) and isinstance(now, Mapping):
+            changes += _differences(was, now, of=f"{of}{name} ")
+        elif was != now:
+            changes.append(f"{of}{name}: {was} → {now}")
+    return changes

@@ -183,7 +183,7 @@ class RunThread:
         found = self.run.proposal(event.proposal_id)
         assert found is not None
         state, proposal = found
-        if _speaks_by_itself(proposal):
+        if _speaks_by_itself(proposal) and not self.run.opened.dry_run:
             return  # its own message says it, and its outcome that it came by itself
         one = self._offer(state, proposal)
         # An announcement is said once; what it became is told by its outcome.
@@ -286,7 +286,8 @@ class RunThread:
             yield from self._said(event, version)
         key = f"outcome:{self.run.id}:{version}"
         is_by_itself = isinstance(event, StepFinished) and self._spoke_by_itself(event)
-        view = history.outcome(event.result, title=title, is_by_itself=is_by_itself)
+        is_dry = self.run.opened.dry_run
+        view = history.outcome(event.result, title=title, is_by_itself=is_by_itself, is_dry_run=is_dry)
         yield self._message(key, view, version)
         for ref in event.result.artifacts:
             file_key = f"file:{self.run.id}:{ref.digest[:DIGEST_SHOWN]}"
@@ -317,7 +318,7 @@ class RunThread:
 
     def _spoke_by_itself(self, event: StepFinished) -> bool:
         found = self.run.proposal(event.proposal_id)
-        return found is not None and _speaks_by_itself(found[1])
+        return found is not None and _speaks_by_itself(found[1]) and not self.run.opened.dry_run
 
     def _unknown(self, event: StepProbed, version: int) -> Message:
         found = self.run.proposal(event.proposal_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -27,6 +28,8 @@ from bot.slack.views.menu import Menu
 REASON_CHARACTERS = 1000
 """What a decision keeps of a reason."""
 MOST_PARAMS = MODAL_BLOCKS - 6
+PARAMS_BYTES = 150_000
+"""Slack takes 250 kB for a whole view; a menu of runbooks stands beside the parameters."""
 
 
 def reject_form(ref: ids.FormRef, *, step: str) -> JsonObject:
@@ -140,8 +143,16 @@ def _dry_run() -> JsonObject:
 def param_entries(params: Sequence[Param], values: Mapping[str, Any]) -> list[JsonObject]:
     """An input for each parameter, in its type; those a form cannot hold are named."""
     usable = [param for param in params if _fits(param, values.get(param.name, param.default))]
-    blocks = [_param_entry(param, values.get(param.name, param.default)) for param in usable[:MOST_PARAMS]]
-    shown = {param.name for param in usable[:MOST_PARAMS]}
+    blocks: list[JsonObject] = []
+    shown: set[str] = set()
+    room = PARAMS_BYTES
+    for param in usable[:MOST_PARAMS]:
+        block = _param_entry(param, values.get(param.name, param.default))
+        room -= len(json.dumps(block))
+        if room < 0:
+            break
+        blocks.append(block)
+        shown.add(param.name)
     left_out = [param.name for param in params if param.name not in shown]
     if left_out:
         named = text.listed([text.code(name, 60) for name in left_out], most=8)

@@ -176,15 +176,18 @@ _EFFECTS = {
 }
 
 
-def outcome(result: Result, *, title: str, is_by_itself: bool = False) -> Drawn:
+def outcome(result: Result, *, title: str, is_by_itself: bool = False, is_dry_run: bool = False) -> Drawn:
     """What came of a step or an undo: one sentence, notes, the end of its output.
 
     `is_by_itself` for a step nobody decided and nothing else announces.
     """
     sign, verdict = _VERDICTS[result.verdict]
+    if is_dry_run and result.verdict == "succeeded":
+        verdict = "dry run"
     verdict += " by itself" if is_by_itself else ""
     is_told = _TOLD_DURATION.search(result.summary) is not None
-    took = f" in {text.duration(result.duration_s)}" if result.duration_s >= 0.05 and not is_told else ""
+    is_told = is_told or is_dry_run or result.duration_s < 0.05
+    took = "" if is_told else f" in {text.duration(result.duration_s)}"
     summary = f": {text.value(result.summary, 600)}" if result.summary.strip() else ""
     head = text.stopped(f"{sign} *{title}: {verdict}*{took}{summary}")
     if result.verdict != "succeeded":

@@ -288,7 +288,8 @@ def _unattended(one: Offer) -> Drawn:
     elif not one.plan.changes:
         how = "Runs by itself: it changes nothing"
     place, _ = where(one.plan.targets)
-    runs = f" It runs {place}." if one.plan.targets else ""
+    verb = "would run" if one.is_dry_run else "runs"
+    runs = f" It {verb} {place}." if one.plan.targets else ""
     blocks = [section(f"*{text.capital(_step(one))}: {_does(one)}*\n{how}.{runs}")]
     blocks += code_of(one.plan)
     blocks.append(_fine_print(one))

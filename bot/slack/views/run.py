@@ -157,6 +157,8 @@ def _step_words(run: Run, state: StepState) -> str:
         return "called off"
     if state.status == "approved" and run.queued is not None and run.admitted is None:
         return "approved, waiting for its turn"
+    if state.status == "succeeded" and run.opened.dry_run:
+        return "tried dry, nothing changed"
     return _own_words(state)
 
 
