@@ -12,7 +12,16 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, StringConstraints, field_validator, model_validator
 
 from bot.catalog.checking import FileModel
-from bot.catalog.schema import APPROVAL_TIMEOUT_S, STEP_TIMEOUT_S, EnvironmentName, Expect, Param, Risk, Rules
+from bot.catalog.schema import (
+    APPROVAL_TIMEOUT_S,
+    STEP_TIMEOUT_S,
+    EnvironmentName,
+    Expect,
+    MetricCheck,
+    Param,
+    Risk,
+    Rules,
+)
 
 
 def _listed(value: Any) -> Any:
@@ -133,6 +142,31 @@ ParamName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0
 Params = dict[ParamName, Annotated[ParamSpec, BeforeValidator(_default_alone)]]
 
 
+class MetricCheckSpec(FileModel):
+    """`check` of a step and `rollback_metric_check` of a runbook."""
+
+    metric_name: str
+    check_after_minutes: Annotated[float, Field(gt=0, le=24 * 60, allow_inf_nan=False)] | None = None
+    check_after_seconds: Annotated[float, Field(gt=0, le=24 * 60 * 60, allow_inf_nan=False)] | None = None
+    rollback_if_value_exceeds: Annotated[float, Field(allow_inf_nan=False)] | None = None
+
+    @model_validator(mode="after")
+    def _says_one_thing(self) -> Self:
+        if None not in (self.check_after_minutes, self.check_after_seconds):
+            raise ValueError("check_after_minutes and check_after_seconds are the same wait; keep one")
+        return self
+
+    @property
+    def as_check(self) -> MetricCheck:
+        """The check, its wait in seconds."""
+        minutes = 5.0 if self.check_after_minutes is None else self.check_after_minutes
+        return MetricCheck(
+            metric_name=self.metric_name,
+            check_after_s=minutes * 60 if self.check_after_seconds is None else self.check_after_seconds,
+            rollback_if_value_exceeds=self.rollback_if_value_exceeds,
+        )
+
+
 class StepHead(FileModel):
     """The keys that every step may have, whatever its type."""
 
@@ -152,6 +186,7 @@ class StepHead(FileModel):
     rollback: Any = None
     irreversible: bool = False
     idempotent: bool = False
+    check: MetricCheckSpec | None = None
     expect: Annotated[list[ExpectSpec], BeforeValidator(_expectations)] = Field(default_factory=list)
 
     @model_validator(mode="after")
@@ -254,14 +289,6 @@ class TriggerSpec(FileModel):
         if any(not symptom.strip() for symptom in symptoms):
             raise ValueError("an empty symptom would match everything")
         return symptoms
-
-
-class MetricCheckSpec(FileModel):
-    """`rollback_metric_check`."""
-
-    metric_name: str
-    check_after_minutes: Annotated[float, Field(ge=0, le=24 * 60, allow_inf_nan=False)] = 5
-    rollback_if_value_exceeds: Annotated[float, Field(allow_inf_nan=False)] | None = None
 
 
 class RunbookHead(FileModel):

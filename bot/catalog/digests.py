@@ -93,7 +93,10 @@ def _imported(tree: ast.Module) -> list[str]:
 
 
 def _step_content(step: Step) -> dict[str, Any]:
+    # Only where there is one: promotions of steps without a check were made before there were any.
+    check = {"check": step.check.model_dump(mode="json")} if step.check is not None else {}
     return {
+        **check,
         "type": step.type,
         "input": step.input,
         "params": [param.model_dump(mode="json", exclude={"description"}) for param in step.params],

@@ -6,7 +6,7 @@ The short forms people write (`api.example: prod`, `oncall: [U1, U2]`) and the l
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -114,6 +114,7 @@ class MetricSpec(FileModel):
 
     query: str
     description: str = ""
+    better: Literal["lower", "higher"] = "lower"
 
 
 class LimitsSpec(FileModel):

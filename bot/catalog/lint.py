@@ -8,7 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.catalog import lint_inventory, lint_params, lint_people, lint_places, lint_secrets, lint_texts
+from bot.catalog import (
+    lint_checks,
+    lint_inventory,
+    lint_params,
+    lint_people,
+    lint_places,
+    lint_secrets,
+    lint_texts,
+)
 from bot.catalog.expressions import Condition, ConditionError
 from bot.catalog.parts import Action, Book, Part
 from bot.catalog.patterns import compile_pattern
@@ -52,6 +60,7 @@ def lint(
     for owner in writing.owners:
         lint_places.lint(owner, catalog)
         lint_people.lint(owner, catalog)
+        lint_checks.lint(owner, catalog)
     for book in writing.books.values():
         _names_in(book, catalog)
     if promotions is not None:
@@ -97,24 +106,13 @@ def _trigger(book: Book) -> None:
 
 
 def _names_in(book: Book, catalog: Catalog) -> None:
-    """Services and metrics that a runbook speaks of."""
+    """Services that a runbook speaks of."""
     for index, name in enumerate(book.head.trigger.service_id):
         if catalog.service_named(name) is None:
             place: Location = ("trigger", "service_id", index)
             lint_inventory.unknown(
                 book.document, "RB027", "service", name, place, sorted(catalog.services), listed="services"
             )
-    check = book.head.rollback_metric_check
-    if check is not None and check.metric_name not in catalog.metrics:
-        lint_inventory.unknown(
-            book.document,
-            "RB029",
-            "metric",
-            check.metric_name,
-            ("rollback_metric_check", "metric_name"),
-            sorted(catalog.metrics),
-            listed="metrics",
-        )
 
 
 def _promotions(catalog: Catalog, document: Document, evidence: Sequence[Promotion]) -> None:

@@ -69,6 +69,14 @@ class Rules(Frozen):
     message: str = ""
 
 
+class MetricCheck(Frozen):
+    """A metric judged some time after what it checks ended; above the limit counts as worse."""
+
+    metric_name: str
+    check_after_s: float
+    rollback_if_value_exceeds: float | None = None
+
+
 class Rollback(Frozen):
     """The declared inverse of a step: another step, or words for a human.
 
@@ -108,6 +116,8 @@ class Step(Frozen):
     digest: str = ""
     """Digest of the action (or of the inline step): what a promotion is bound to."""
     description: str = ""
+    check: MetricCheck | None = None
+    """Judged after this step, before the next is proposed."""
 
 
 class Schedule(Frozen):
@@ -128,14 +138,6 @@ class Trigger(Frozen):
     auto_start: bool = False
 
 
-class MetricCheck(Frozen):
-    """The metric judged after the steps; above the limit counts as worse."""
-
-    metric_name: str
-    check_after_s: float
-    rollback_if_value_exceeds: float | None = None
-
-
 class Runbook(Frozen):
     """A named sequence of steps with a trigger; `digest` is its version."""
 
@@ -147,6 +149,7 @@ class Runbook(Frozen):
     on_reject: tuple[Step, ...] = ()
     rollback_on_failure: bool = False
     metric_check: MetricCheck | None = None
+    """Judged after the last step that changed something."""
     dry_run: bool = False
     rules: Rules = Rules()
     digest: str = ""
@@ -228,6 +231,8 @@ class Metric(Frozen):
     name: str
     query: str
     description: str = ""
+    better: Literal["lower", "higher"] = "lower"
+    """Which way a fix moves it."""
 
 
 class Limits(Frozen):

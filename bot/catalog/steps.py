@@ -124,6 +124,7 @@ class StepReader:
             approval_timeout_s=head.approval_timeout_s,
             rules=head.rules,
             description=head.description or (head.name if action is None else ""),
+            check=head.check.as_check if head.check else None,
         )
 
     def digested(self, step: Step) -> Step:
@@ -195,6 +196,7 @@ class StepReader:
         self, document: Document, place: Location, owner: Action | Book, phase: Phase
     ) -> Rollback | None:
         known, head = self.referenced(document, place)
+        _refuse_check(document, place, data_at(document, place))
         if known is None or head is None:
             return None
         step = known.step.model_copy(
@@ -203,6 +205,7 @@ class StepReader:
                 "arguments": head.arguments,
                 # An undo is not undone; also keeps two actions that undo each other from going on for ever.
                 "rollback": None,
+                "check": None,
                 "rules": head.rules,
             }
         )
@@ -241,6 +244,7 @@ class StepReader:
             inherited = {key: undone.input[key] for key in _IDENTITY.get(kind, ()) if key in undone.input}
         head_data = {key: value for key, value in written.items() if key in known}
         head = checked(StepHead, head_data, document, place)
+        _refuse_check(document, place, written)
         if not self.check_input(document, place, kind, {**inherited, **given}) or head is None:
             return None
         is_of_action = isinstance(owner, Action)
@@ -256,6 +260,12 @@ class StepReader:
         part = Part(document, place, step, phase, owner, is_rollback=True, inherited=frozenset(inherited))
         owner.parts.append(part)
         return Rollback(step=step)
+
+
+def _refuse_check(document: Document, place: Location, written: Mapping[str, Any]) -> None:
+    if "check" in written:
+        hint = "a person looks at what a rollback left"
+        document.report("RB013", "an undo is not checked", (*place, "check"), hint=hint, of_key=True)
 
 
 def data_at(document: Document, location: Location) -> dict[str, Any]:

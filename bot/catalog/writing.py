@@ -20,7 +20,6 @@ from bot.catalog.schema import (
     APPROVAL_TIMEOUT_S,
     STEP_TIMEOUT_S,
     ActionId,
-    MetricCheck,
     Param,
     Rules,
     Runbook,
@@ -212,6 +211,7 @@ class Writing:
                 "idempotent": action.step.idempotent or head.idempotent,
                 "irreversible": (action.step.irreversible or head.irreversible) and rollback is None,
                 "rollback": rollback or rollback_for(action, head.arguments),
+                "check": head.check.as_check if head.check else action.step.check,
             }
         )
         part = Part(
@@ -234,7 +234,6 @@ def params_of(specs: Mapping[str, ParamSpec]) -> tuple[Param, ...]:
 
 def _runbook(book: Book, steps: tuple[Step, ...], on_reject: tuple[Step, ...]) -> Runbook:
     head = book.head
-    check = head.rollback_metric_check
     return Runbook(
         name=RunbookName(head.name),
         description=head.description,
@@ -243,13 +242,7 @@ def _runbook(book: Book, steps: tuple[Step, ...], on_reject: tuple[Step, ...]) -
         steps=steps,
         on_reject=on_reject,
         rollback_on_failure=head.rollback_on_failure,
-        metric_check=MetricCheck(
-            metric_name=check.metric_name,
-            check_after_s=check.check_after_minutes * 60,
-            rollback_if_value_exceeds=check.rollback_if_value_exceeds,
-        )
-        if check
-        else None,
+        metric_check=head.rollback_metric_check.as_check if head.rollback_metric_check else None,
         dry_run=head.dry_run,
         rules=rules_of(head.safety),
         path=book.document.path,
