@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import get_args
 
 from bot.runs.events import (
+    Actor,
     Event,
     RunFinished,
     StepApproved,
@@ -49,7 +50,7 @@ def assert_may_follow(run: Run, event: Event) -> None:
             _assert_approval(run, event)
         case StepSkipped():
             assert _of(run, event).is_open
-            assert event.actor.person not in {one.actor.person for one in _of(run, event).skips}
+            assert not _is_among(event.actor, [one.actor for one in _of(run, event).skips])
         case StepStarted():
             _assert_start(run, event)
         case StepFinished():
@@ -72,15 +73,19 @@ def _of(run: Run, event: StepApproved | StepSkipped | StepStarted | StepFinished
     return found[1]
 
 
+def _is_among(actor: Actor, others: Sequence[Actor]) -> bool:
+    return any(actor.is_same_human(other) for other in others)
+
+
 def _assert_approval(run: Run, event: StepApproved) -> None:
     proposal = _of(run, event)
     assert proposal.is_open, "an approval of what is over"
     assert not proposal.has_quorum, "an approval that nobody asked for"
     assert event.digest == proposal.made.digest
     assert event.at < proposal.made.expires_at, "approved when the time was up"
-    assert event.actor.person not in {one.actor.person for one in proposal.approvals}, "one person twice"
+    assert not _is_among(event.actor, [one.actor for one in proposal.approvals]), "one human twice"
     if run.requester is not None and not proposal.made.asked.allow_self_approval:
-        assert event.actor.person != run.requester.person, "approved their own"
+        assert not event.actor.is_same_human(run.requester), "approved their own"
 
 
 def _assert_start(run: Run, event: StepStarted) -> None:
@@ -91,8 +96,11 @@ def _assert_start(run: Run, event: StepStarted) -> None:
         assert proposal.is_interrupted
         return
     assert proposal.is_open, f"started although it is {proposal.status}"
-    people = {one.actor.person for one in proposal.approvals}
-    assert asked.unattended or len(people) >= asked.min_approvals >= 1, "started without its quorum"
+    humans: list[Actor] = []
+    for one in proposal.approvals:
+        if not _is_among(one.actor, humans):
+            humans.append(one.actor)
+    assert asked.unattended or len(humans) >= asked.min_approvals >= 1, "started without its quorum"
     assert event.plan.digest == proposal.made.digest or run.opened.dry_run, "another plan than approved"
     assert not run.is_undoing
 

@@ -68,7 +68,7 @@ from tests.core.lawful import assert_lawful
 PEOPLE = (ALICE, ALICE_BY_API, BOB, EVE)
 APPROVERS = ("alice@acme.example", "U0BOB")
 OUTCOMES = (
-    ("succeeded", "applied"),
+    *[("succeeded", "applied")] * 5,
     ("succeeded", "none"),
     ("failed", "none"),
     ("failed", "applied"),
@@ -132,7 +132,7 @@ class Model:
         return True
 
     def propose(self, key: StepKey, reason: str) -> None:
-        if self.chance(False, False, False, True):
+        if self.chance(*[False] * 19, True):
             self.append(StepNotPlanned(at=self.now, step=key, message="no such dial"))
             return
         self.append(self.proposal(key, reason))
@@ -140,7 +140,7 @@ class Model:
     def proposal(self, key: StepKey, reason: str, *, ask: bool = False) -> StepProposed:
         self.proposals += 1
         name = self.run.steps[key].step.name
-        made = plan(name, changes=self.chance(True, True, False))
+        made = plan(name, changes=self.chance(*[True] * 6, False))
         return StepProposed(
             at=self.now,
             proposal_id=ProposalId(f"p{self.proposals}"),
@@ -162,7 +162,7 @@ class Model:
         proposal = self.run.steps[key].proposal
         assert proposal is not None
         assert proposal.id == proposal_id
-        fate = self.chance("start", "start", "drift", "fall", "wait") if proposal.started is None else "start"
+        fate = self.chance(*["start"] * 6, "drift", "fall", "wait") if proposal.started is None else "start"
         match fate:
             case "drift":
                 void = ProposalVoided(at=self.now, proposal_id=proposal_id, reason="the state changed")
@@ -185,7 +185,7 @@ class Model:
         self.send(StepStarted(at=self.now, proposal_id=proposal_id, step=key, plan=made))
 
     def undo(self, key: StepKey) -> None:
-        if self.chance(False, False, True):
+        if self.chance(*[False] * 5, True):
             self.append(UndoBlocked(at=self.now, step=key, reason="drift"))
             return
         self.send(UndoStarted(at=self.now, step=key, plan=plan(self.run.steps[key].step.name)))
@@ -193,11 +193,11 @@ class Model:
     def send(self, started: StepStarted | UndoStarted) -> None:
         """Intent first; then it runs, or the bot dies right here."""
         self.append(started)
-        if self.chance(True, True, True, False):
+        if self.chance(*[True] * 9, False):
             self.runs_now.append(started)
 
     def answer(self, started: StepStarted | UndoStarted) -> None:
-        if self.chance(False, False, False, True):
+        if self.chance(*[False] * 9, True):
             return  # the bot died before the answer
         verdict, effect = self.chance(*OUTCOMES)
         result = Result(verdict=verdict, effect=effect, summary=verdict)
@@ -253,10 +253,12 @@ class Model:
         self.want(self.data.draw(st.sampled_from(intents)), self.data.draw(st.sampled_from(PEOPLE)))
 
     def answer_what_is_asked(self) -> None:
-        """The people do what the run waits for."""
+        """The people do what the run waits for; a finished one is undone."""
         state = self.run.current
         unknown = next((one for one in self.run.steps.values() if one.status == "undo_unknown"), None)
-        if self.run.is_undoing and unknown is not None:
+        if self.run.is_finished:
+            self.want(RequestUndo(), BOB)
+        elif self.run.is_undoing and unknown is not None:
             assert self.want(SettleUndo(step=unknown.key, choice="done"), BOB)
         elif state is not None and state.proposal is not None and state.proposal.is_unknown:
             assert self.want(Settle(proposal_id=state.proposal.id, choice="done"), BOB)
@@ -282,16 +284,17 @@ runbooks = st.builds(
 )
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(st.data(), runbooks, st.sampled_from([None, ALICE.actor, BOB.actor]), st.booleans())
 def test_whatever_happens_the_invariants_hold_and_the_run_ends(
     data: Any, book: Any, requester: Any, dry_run: bool
 ) -> None:
     model = Model(data=data, run=fold([opened(book, requester=requester, dry_run=dry_run)]))
-    for _ in range(data.draw(st.integers(0, 40))):
-        match data.draw(st.sampled_from(["drive", "drive", "drive", "want", "want", "time", "die"])):
-            case "drive":
-                model.drive()
+    for _ in range(data.draw(st.integers(0, 60))):
+        match data.draw(st.sampled_from([*["on"] * 8, "want", "want", "time", "die"])):
+            case "on":
+                if not model.drive():
+                    model.answer_what_is_asked()
             case "want":
                 model.want_anything()
             case "time":

@@ -84,6 +84,10 @@ FELL = ApprovalVoided(at=NOW, proposal_id=P1, person=ALICE.actor.person, reason=
 HALF_OF_TWO = (proposed(asked=asked(min_approvals=2)), approved(ALICE))
 
 
+IN_LINE = RunQueued(at=NOW, waiting_for="web-1", position=1)
+AGAIN = proposed("p2")
+
+
 def settled(choice: Choice) -> UnknownSettled:
     return UnknownSettled(at=NOW, proposal_id=P1, step=FIRST, choice=choice, actor=BOB.actor, permission=VIA)
 
@@ -164,15 +168,20 @@ CASES = [
     ),
     Case(
         "in the line",
-        (TWO_STEPS, proposed(), approved(), RunQueued(at=NOW, waiting_for="web-1", position=1)),
+        (TWO_STEPS, proposed(), approved(), IN_LINE),
         RunAction(step=FIRST, proposal_id=P1),
         "queued",
     ),
     Case(
         "an approval that fell while it waited",
-        (TWO_STEPS, proposed(), approved(), RunQueued(at=NOW, waiting_for="web-1", position=1), FELL),
+        (TWO_STEPS, proposed(), approved(), IN_LINE, FELL),
         Sleep(until=REMIND),
         "waiting",
+    ),
+    Case(
+        "called off while it waited, and approved anew",
+        (TWO_STEPS, proposed(), approved(), IN_LINE, VOIDED, AGAIN, approved(of=AGAIN)),
+        RunAction(step=FIRST, proposal_id=ProposalId("p2")),
     ),
     Case("drift", (TWO_STEPS, proposed(), VOIDED), AskApproval(step=FIRST, reason="the state changed")),
     Case(
