@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
 from uuid import uuid4
@@ -70,7 +70,7 @@ def next_for(incident: Incident, runs: Sequence[Run], now: datetime) -> Incident
     suggestion = incident.open_suggestion
     if incident.is_resolved:
         if suggestion is not None:
-            return Note(events=(_withdrawn(suggestion, now, RESOLVED),))
+            return _at_the_end(suggestion, incident, now)
         undecided = next((run for run in runs if _was_undecided(run, incident)), None)
         return Idle() if undecided is None else CloseRun(run=undecided)
     if suggestion is not None:
@@ -78,6 +78,14 @@ def next_for(incident: Incident, runs: Sequence[Run], now: datetime) -> Incident
     if _wants_suggestion(incident, runs):
         return Suggest()
     return Idle()
+
+
+def _at_the_end(suggestion: Suggestion, incident: Incident, now: datetime) -> IncidentEffect:
+    """The end of the incident takes back what it found; what somebody chose after that stays as long as any other."""
+    ended_at = _ended_at(incident)
+    if ended_at is not None and suggestion.made.at <= ended_at:
+        return Note(events=(_withdrawn(suggestion, now, RESOLVED),))
+    return _timer(suggestion, now)
 
 
 def _was_undecided(run: Run, incident: Incident) -> bool:
@@ -191,7 +199,7 @@ class Attendant:
         if isinstance(event, RunbookSuggested):
             runbook = Runbook.model_validate(event.runbook)
             if self._starts_itself(runbook, event.environment):
-                await self._auto_start(incident, runbook)
+                await self._auto_start(incident, runbook, event.environment)
                 return
         await self.ledger.append(Change(incident=incident, incident_events=(event,)))
 
@@ -200,7 +208,8 @@ class Attendant:
         place = self.catalog().environments.get(environment)
         return runbook.trigger.auto_start and place is not None and place.auto_start
 
-    async def _auto_start(self, incident: Incident, runbook: Runbook) -> None:
+    async def _auto_start(self, incident: Incident, runbook: Runbook, environment: str) -> None:
+        """Open the run for the environment that allowed it, and for no other."""
         now = self.clock.now()
         run_opened = opened(
             incident,
@@ -211,6 +220,7 @@ class Attendant:
             now=now,
             requester=None,
         )
+        run_opened = replace(run_opened, environment=environment)
         await self.ledger.append(
             Change(
                 incident=incident,

@@ -38,6 +38,9 @@ from bot.runs.state import fold as fold_run
 TRIES = 10
 """How often a decision is taken anew because somebody else wrote first; more means something is wrong."""
 
+THREADS_LOOK = 10_000
+"""How many incidents back a thread is still known for one of them."""
+
 _T = TypeVar("_T")
 
 
@@ -178,7 +181,7 @@ class Starting:
         return fold_incident(events), events
 
     async def _incident_at(self, channel: str, thread_ts: str) -> IncidentId | None:
-        rows = await self.ledger.journal.incidents()
+        rows = await self.ledger.journal.incidents(limit=THREADS_LOOK)
         return next(
             (row.incident_id for row in rows if (row.channel, row.thread_ts) == (channel, thread_ts)), None
         )

@@ -176,6 +176,24 @@ async def test_an_undo_in_another_environment_is_never_proposed(opened: Opened) 
     assert "several environments" in run.events[-2].message
 
 
+async def test_what_is_chosen_after_the_incident_ended_is_not_taken_back_for_that(opened: Opened) -> None:
+    house = await opened(catalog(runbook("turn", dial_step("a"))))
+    incident = await house.page()
+    house.clock.pass_time(timedelta(minutes=1))
+    await house.reception.take(house.signal("pagerduty:Q1", "dial stuck", kind="resolved", status="resolved"))
+    await house.until_incident(incident.incident_id, lambda one: one.open_suggestion is None)
+    house.clock.pass_time(timedelta(minutes=1))
+    await house.operations.choose(incident.incident_id, "turn", ALICE)
+    house.clock.pass_time(timedelta(minutes=5))
+    late = await house.until_incident(
+        incident.incident_id,
+        lambda one: bool(one.suggestions[-1].reminded or one.suggestions[-1].withdrawn),
+    )
+    assert late.open_suggestion is not None
+    await house.operations.approve(house.ref(late), BOB)
+    assert (await house.finished((await house.the_run()).id)).status == "succeeded"
+
+
 # ---------------------------------------------------------------- other teams' runbooks
 
 
