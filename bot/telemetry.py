@@ -1,4 +1,4 @@
-"""What leaves the process beside its work: logs and metrics, and the redaction that text passes before it is kept.
+"""What leaves the process beside its work: logs, and the redaction that text passes before it is kept.
 
 `Redactor` knows two kinds of secrets: the values this process was given (in the forms in which programs print
 them: plain, URL-encoded, JSON-escaped, base64 also in the middle of something longer), and text that has the
@@ -19,7 +19,6 @@ from typing import Any, TextIO
 from urllib.parse import quote
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 REDACTED = "[redacted]"
 SHORTEST_VALUE = 4
@@ -228,61 +227,3 @@ def _texts(_logger: object, _method: str, event: MutableMapping[str, Any]) -> Mu
 
 def _plain(value: object) -> str:
     return f"<{type(value).__name__}>"
-
-
-# ---------------------------------------------------------------- metrics
-
-
-class Metrics:
-    """The numbers an operator watches, in a registry of its own; labels have few values, never names of people."""
-
-    def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        self.signals = Counter(
-            "runbook_bot_signals",
-            "Inbound facts, by source and what became of them (accepted, duplicate, refused)",
-            ["source", "result"],
-            registry=self.registry,
-        )
-        self.decisions = Counter(
-            "runbook_bot_decisions",
-            "Approvals, rejections, skips, edits and refusals",
-            ["decision"],
-            registry=self.registry,
-        )
-        self.decision_wait_seconds = Histogram(
-            "runbook_bot_decision_wait_seconds",
-            "From a proposal to its decision",
-            buckets=(1, 5, 15, 30, 60, 120, 300, 600, 1800, 3600),
-            registry=self.registry,
-        )
-        self.steps = Counter(
-            "runbook_bot_steps",
-            "Executed steps, by type and verdict",
-            ["type", "verdict"],
-            registry=self.registry,
-        )
-        self.step_seconds = Histogram(
-            "runbook_bot_step_seconds",
-            "How long steps ran",
-            ["type"],
-            buckets=(0.1, 0.5, 1, 5, 15, 60, 300, 900),
-            registry=self.registry,
-        )
-        self.runs = Counter(
-            "runbook_bot_runs", "Finished runs, by status", ["status"], registry=self.registry
-        )
-        self.active_runs = Gauge(
-            "runbook_bot_active_runs", "Runs that are not finished", registry=self.registry
-        )
-        self.deliveries = Counter(
-            "runbook_bot_deliveries",
-            "Messages to Slack, by result (posted, updated, retried, refused)",
-            ["result"],
-            registry=self.registry,
-        )
-        self.undelivered = Gauge(
-            "runbook_bot_undelivered_messages",
-            "Messages the journal wants and Slack lacks",
-            registry=self.registry,
-        )

@@ -14,9 +14,8 @@ import pytest
 import structlog
 from hypothesis import given
 from hypothesis import strategies as st
-from prometheus_client import generate_latest
 
-from bot.telemetry import REDACTED, Metrics, Redactor, configure_logging
+from bot.telemetry import REDACTED, Redactor, configure_logging
 
 SECRET = "hunter2/s€cret+value"
 
@@ -199,10 +198,3 @@ def test_logs_for_people_are_one_line_each(log: io.StringIO) -> None:
     assert "event=connecting" in line
     assert "host=web-1" in line
     assert SECRET not in line
-
-
-def test_metrics_live_in_a_registry_of_their_own() -> None:
-    one, two = Metrics(), Metrics()
-    one.steps.labels(type="shell", verdict="succeeded").inc()
-    assert b'runbook_bot_steps_total{type="shell",verdict="succeeded"} 1.0' in generate_latest(one.registry)
-    assert b"succeeded" not in generate_latest(two.registry)
