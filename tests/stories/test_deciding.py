@@ -89,6 +89,17 @@ async def test_two_who_click_at_the_same_moment_give_one_decision_and_one_execut
         assert "approved already by" in late[0]["text"].lower()
 
 
+async def test_a_double_click_counts_once(tmp_path: Path) -> None:
+    async with Stage.open(tmp_path, runbooks={"flush": FLUSH}) as stage:
+        stage.host.prints("redis-cli FLUSHDB", "OK\n")
+        await stage.page("triggered")
+        await stage.rest()
+        await asyncio.gather(stage.click(ALICE, "Approve"), stage.click(ALICE, "Approve"))
+        assert "pproved already by alice" in await stage.told(ALICE)
+        await stage.rest()
+        assert stage.host.ran == ["redis-cli FLUSHDB"]
+
+
 async def test_whoever_started_it_may_not_approve_it(tmp_path: Path) -> None:
     async with Stage.open(tmp_path, runbooks={"flush": FLUSH}) as stage:
         stage.host.prints("redis-cli FLUSHDB", "OK\n")
