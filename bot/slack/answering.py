@@ -33,7 +33,11 @@ def sentence_of(error: BaseException) -> str:
             return "Nothing was done: the catalog has problems, and the old one does not know this."
         case JournalError():
             log.error("journal-trouble", reason=str(error))
-            return "Nothing was decided: the journal cannot be written just now. Try again in a minute."
+            # It may have landed all the same: what the journal has is what the thread says.
+            return (
+                "The journal did not confirm this. What was really decided shows in the thread; "
+                "if nothing does in a minute, try again."
+            )
         case DeliveryError():
             return f"Slack did not take it: {text.value(error.message, 300)}."
         case _:

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from bot.errors import AlreadyDecided, NotPermitted
+from bot.errors import AlreadyDecided, JournalUnavailable, NotPermitted
 from bot.runs.events import RunId, StepKey
 from bot.sandbox.acme import ALICE, BOB, GUEST, NO_EMAIL, STRANGER
 from bot.slack import ids
@@ -63,6 +63,14 @@ async def test_a_refusal_reaches_its_person_by_the_response_url_when_whispering_
     door.slack.faults.error("chat.postEphemeral", "not_in_channel")
     await door.click(ALICE, ids.APPROVE)
     assert "Bob approved this" in (await door.told(ALICE))["text"]
+
+
+async def test_a_journal_that_did_not_confirm_is_not_told_as_nothing_decided(door: Door) -> None:
+    door.operations.refusal = JournalUnavailable("the disk is full")
+    await door.click(ALICE, ids.APPROVE)
+    told = (await door.told(ALICE))["text"]
+    assert "did not confirm" in told
+    assert "Nothing was decided" not in told
 
 
 async def test_something_unforeseen_shows_a_reference_and_never_its_text(door: Door) -> None:
