@@ -214,14 +214,16 @@ class Journal(Protocol):
         """What Slack has of an incident."""
 
     async def record_delivery(self, *deliveries: Delivery) -> None:
-        """Insert or replace by key."""
+        """Insert or replace by key. `sending` is durable when this returns; the others survive this process, and the
+        machine's power only with whatever is appended next."""
 
     async def take_holds(self, run_id: RunId, names: Sequence[str]) -> Hold | None:
         """Take all names for the run or none: None on success, else the first hold that is in the way.
-        Names the run has already are fine."""
+        Names the run has already are fine. Survives this process, and the machine's power only with whatever is
+        appended next."""
 
     async def release_holds(self, run_id: RunId) -> None:
-        """Give back everything the run holds."""
+        """Give back everything the run holds; as durable as taking it."""
 
     async def holds(self) -> tuple[Hold, ...]:
         """Everything held now."""

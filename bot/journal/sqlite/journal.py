@@ -93,12 +93,12 @@ class SqliteJournal:
             self._lock.release()
             self._lock = None
 
-    async def _write(self, work: Work[T], *, streams: tuple[str, ...] = ()) -> T:
+    async def _write(self, work: Work[T], *, streams: tuple[str, ...] = (), is_synced: bool = True) -> T:
         if self._writer is None:
             raise JournalUnavailable(
                 f"the journal {str(self._path)!r} was opened to read", hint="ask the serving process to do it"
             )
-        return await self._writer.perform(work, streams=streams)
+        return await self._writer.perform(work, streams=streams, is_synced=is_synced)
 
     # --- the truth
 
@@ -206,15 +206,21 @@ class SqliteJournal:
 
     async def record_delivery(self, *deliveries: Delivery) -> None:
         """See `Journal.record_delivery`."""
-        await self._write(_each(records.put_delivery, deliveries))
+        # Only a question to Slack must be known to have been asked; an answer that is lost is looked for.
+        is_asking = any(one.state == "sending" for one in deliveries)
+        await self._write(_each(records.put_delivery, deliveries), is_synced=is_asking)
 
     async def take_holds(self, run_id: RunId, names: Sequence[str]) -> Hold | None:
         """See `Journal.take_holds`."""
-        return await self._write(lambda connection: records.take_holds(connection, run_id, names))
+        # What is done under a hold is appended after it, and that append's sync is the hold's.
+        return await self._write(
+            lambda connection: records.take_holds(connection, run_id, names), is_synced=False
+        )
 
     async def release_holds(self, run_id: RunId) -> None:
         """See `Journal.release_holds`."""
-        await self._execute("drop_holds", run_id)
+        # A release that is lost is made again at the next start: a finished run holds nothing.
+        await self._execute("drop_holds", run_id, is_synced=False)
 
     async def holds(self) -> tuple[Hold, ...]:
         """See `Journal.holds`."""
@@ -230,10 +236,11 @@ class SqliteJournal:
         """See `Journal.release_lease`."""
         await self._execute("drop_lease", name, owner)
 
-    async def _execute(self, statement: str, *values: str) -> int:
+    async def _execute(self, statement: str, *values: str, is_synced: bool = True) -> int:
         """Run one writing statement; how many rows it touched."""
         return await self._write(
-            lambda connection: connection.execute(statements()[statement], values).rowcount
+            lambda connection: connection.execute(statements()[statement], values).rowcount,
+            is_synced=is_synced,
         )
 
 

@@ -5,6 +5,11 @@ while it was busy, runs each piece of work inside a savepoint of one `BEGIN IMME
 once. A piece of work that fails (a version conflict) takes back its own savepoint and nothing else. Only when
 the transaction itself is lost (disk full, I/O error) do all of its pieces fail, each with the same sentence.
 
+Some operational writes may wait for the sync of whatever is committed next (`is_synced=False`): a lock taken before
+an intent, a message's `sent` after its `sending`. A killed process loses nothing of them; a power cut may, and what
+comes back is an earlier state that a start already knows how to take up. Nothing later can outlive them, because the
+log is one file, synced from its beginning. A transaction in which anything asks for its sync is synced.
+
 Nobody hears of success before the commit has returned. After a failed commit the connection is given up and
 opened anew for the next piece of work, so that what SQLite believes of the file is read from the file.
 
@@ -38,6 +43,7 @@ class _Waiting:
     work: Work[Any]
     answer: asyncio.Future[Any]
     streams: tuple[str, ...]
+    is_synced: bool
     result: Any = None
     error: Exception | None = field(default=None)
 
@@ -58,20 +64,23 @@ class Writer:
         self._loop = asyncio.get_running_loop()
         self._waiting: SimpleQueue[_Waiting | None] = SimpleQueue()
         self._connection: sqlite3.Connection | None = None
+        self._is_syncing = True
         self._is_closed = False
         self._ended = asyncio.Event()
         # A daemon: a program that forgets to close the journal still ends, and SQLite loses nothing by that.
         self._thread = threading.Thread(target=self._run, name="journal-writer", daemon=True)
         self._thread.start()
 
-    async def perform(self, work: Work[T], *, streams: tuple[str, ...] = ()) -> T:
+    async def perform(self, work: Work[T], *, streams: tuple[str, ...] = (), is_synced: bool = True) -> T:
         """The result of the work once it is durable, or what it raised once it is taken back.
+
+        Not `is_synced`: once it survives this process; the machine's power only with whatever is synced next.
 
         Cancelled while waiting, the work may still be done.
         """
         if self._is_closed:
             raise JournalUnavailable("the journal is closed", hint="the process is stopping")
-        waiting = _Waiting(work=work, answer=self._loop.create_future(), streams=streams)
+        waiting = _Waiting(work=work, answer=self._loop.create_future(), streams=streams, is_synced=is_synced)
         self._waiting.put(waiting)
         result: T = await waiting.answer
         return result
@@ -120,7 +129,9 @@ class Writer:
     def _transact(self, group: list[_Waiting]) -> None:
         if self._connection is None:
             self._connection = self._connect()
+            self._is_syncing = True
         connection = self._connection
+        self._sync(connection, is_wanted=any(waiting.is_synced for waiting in group))
         connection.execute("BEGIN IMMEDIATE")
         for waiting in group:
             connection.execute("SAVEPOINT piece")
@@ -133,6 +144,12 @@ class Writer:
                 waiting.error = self._told(error)
             connection.execute("RELEASE piece")
         connection.execute("COMMIT")
+
+    def _sync(self, connection: sqlite3.Connection, *, is_wanted: bool) -> None:
+        """In WAL, FULL syncs the log at each commit and NORMAL leaves it to a later one; both keep it in order."""
+        if is_wanted != self._is_syncing:
+            connection.execute(f"PRAGMA synchronous = {'FULL' if is_wanted else 'NORMAL'}")
+            self._is_syncing = is_wanted
 
     def _told(self, error: Exception) -> Exception:
         if isinstance(error, sqlite3.Error):
