@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import secrets
 from collections.abc import Mapping
@@ -40,6 +41,12 @@ class Http:
         """Without TLS kubectl sends none, so none is asked for; a wrong one is refused all the same."""
         self.bookmark_every_s = 60.0
         self._watches_end = asyncio.Event()
+        self._stopped = asyncio.Event()
+
+    def stop(self) -> None:
+        """Let go of everything that waits."""
+        self._stopped.set()
+        self.end_watches()
 
     def end_watches(self) -> None:
         """Every open watch ends, as when a server goes away; clients are to watch again."""
@@ -85,7 +92,8 @@ class Http:
             response = await self._met(request, call, entry)
         except Refusal as refusal:
             response = _refused(refusal)
-        entry.code = response.status
+        is_gone = request.transport is None or request.transport.is_closing()
+        entry.code = 0 if is_gone else response.status
         return response
 
     async def _met(self, request: web.Request, call: Call, entry: Request) -> web.StreamResponse:
@@ -97,8 +105,9 @@ class Http:
         if fault is None:
             return self._do(request, call)
         if fault.is_done:
-            self._do(request, call)
-        return await _spoilt(request, fault)
+            with contextlib.suppress(Refusal):
+                self._do(request, call)
+        return await self._spoilt(request, fault)
 
     def _do(self, request: web.Request, call: Call) -> web.Response:
         self._rights.check(call)
@@ -146,6 +155,24 @@ class Http:
             watch.close()
         return response
 
+    async def _spoilt(self, request: web.Request, fault: Fault) -> web.StreamResponse:
+        match fault.kind:
+            case "status":
+                return _refused(
+                    Refusal(fault.code, fault.reason, fault.message, retry_after_s=fault.retry_after_s)
+                )
+            case "garbage":
+                return web.Response(text=_TORN, content_type="application/json")
+            case "proxy_page":
+                return web.Response(text=_PROXY_PAGE, status=fault.code, content_type="text/html")
+            case "silence":
+                # The client's end of the connection cancels this handler; otherwise the server's own end does.
+                await self._stopped.wait()
+            case "cut":
+                pass
+        _cut(request)
+        return web.Response(status=500)
+
 
 async def _with_body(request: web.Request, call: Call) -> tuple[object, Call]:
     if not request.can_read_body:
@@ -167,7 +194,7 @@ def _wants_table(request: web.Request) -> bool:
 
 def _document(request: web.Request, known: Json) -> web.Response:
     if request.path.rstrip("/") == "/openapi/v2" and "protobuf" in request.headers.get("Accept", ""):
-        media = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+        media = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
         return web.Response(body=OPENAPI_V2, headers={"Content-Type": media})
     return web.json_response(known)
 
@@ -180,21 +207,3 @@ def _refused(refusal: Refusal) -> web.Response:
 def _cut(request: web.Request) -> None:
     if request.transport is not None:
         request.transport.abort()
-
-
-async def _spoilt(request: web.Request, fault: Fault) -> web.StreamResponse:
-    match fault.kind:
-        case "status":
-            return _refused(
-                Refusal(fault.code, fault.reason, fault.message, retry_after_s=fault.retry_after_s)
-            )
-        case "garbage":
-            return web.Response(text=_TORN, content_type="application/json")
-        case "proxy_page":
-            return web.Response(text=_PROXY_PAGE, status=fault.code, content_type="text/html")
-        case "silence":
-            # Ended by the client, which makes the server cancel this handler, or by the server's own end.
-            await asyncio.Event().wait()
-        case "cut":
-            _cut(request)
-    return web.Response(status=500)

@@ -89,7 +89,7 @@ class Cluster(Stage):
 
     async def stop(self) -> None:
         """Close everything; harmless when it never started. Raises what broke a controller."""
-        self.http.end_watches()
+        self.http.stop()
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
