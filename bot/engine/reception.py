@@ -46,6 +46,9 @@ class Reception:
     us: Self
     reader: Reader | None = None
     _arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    _taking: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Two signals with one key that are read at the same moment would open an incident each: no stream is there yet
+    for them to race at."""
     _asking: set[asyncio.Task[None]] = field(default_factory=set)
     _put_aside: set[str] = field(default_factory=set)
 
@@ -144,7 +147,8 @@ class Reception:
         while True:
             # A signal has nobody to be told that it was too crowded: it is tried for as long as others write first.
             try:
-                return await once()
+                async with self._taking:
+                    return await once()
             except VersionConflict:
                 continue
 
