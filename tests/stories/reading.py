@@ -25,7 +25,7 @@ _MOVING = (
     (re.compile(r"\b\d\d:\d\d UTC"), "TIME"),
     (
         re.compile(
-            r"(Run of \S+ (?:succeeded|failed|was \w+|ended [a-z ]+?)) after (?:\d+\.\d s|\d+ \w+(?: \d+ s)?)"
+            r"([Rr]un of \S+ (?:succeeded|failed|was \w+|ended [a-z ]+?)) after (?:\d+\.\d s|\d+ \w+(?: \d+ s)?)"
         ),
         r"\1",
     ),
