@@ -198,15 +198,19 @@ class Attendant:
         event = await self.suggester.best(incident)
         if isinstance(event, RunbookSuggested):
             runbook = Runbook.model_validate(event.runbook)
-            if self._starts_itself(runbook, event.environment):
+            if self._starts_itself(incident, runbook, event.environment):
                 await self._auto_start(incident, runbook, event.environment)
                 return
         await self.ledger.append(Change(incident=incident, incident_events=(event,)))
 
-    def _starts_itself(self, runbook: Runbook, environment: str) -> bool:
-        """Only where the trigger says so and the environment allows it."""
+    def _starts_itself(self, incident: Incident, runbook: Runbook, environment: str) -> bool:
+        """Only where the trigger says so, the environment allows it, and the source itself spoke.
+
+        Whoever can post in a channel can write something that reads like an alert; such words may suggest, not start.
+        """
         place = self.catalog().environments.get(environment)
-        return runbook.trigger.auto_start and place is not None and place.auto_start
+        allowed = runbook.trigger.auto_start and place is not None and place.auto_start
+        return allowed and not incident.facts.from_text
 
     async def _auto_start(self, incident: Incident, runbook: Runbook, environment: str) -> None:
         """Open the run for the environment that allowed it, and for no other."""
