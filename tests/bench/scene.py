@@ -103,10 +103,16 @@ class Scene:
             await self.slack.user(acme.ALICE).click(acme.INCIDENTS, message["ts"], action_id, block_id)
             return await looking - began
 
-    def newest(self, label: str) -> Json | None:
-        """The newest message with such a button."""
-        messages = self.slack.messages(acme.INCIDENTS)
-        return next((one for one in reversed(messages) if _button(one, label)), None)
+    async def offered(self, root: Json, label: str) -> Json:
+        """The message with such a button in the thread of this root, once it is there."""
+
+        def found() -> Json | None:
+            thread = self.slack.thread(acme.INCIDENTS, root["ts"])
+            return next((one for one in thread if _button(one, label)), None)
+
+        message = await self.slack.until(found, timeout_s=PATIENCE_S, what=f"a message with {label!r}")
+        assert message is not None
+        return message
 
     async def settle(self) -> None:
         """Wait until the program has nothing more to say for now."""
