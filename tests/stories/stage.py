@@ -182,10 +182,11 @@ class Stage:
         self.clock.push(PUSH)
 
     async def shows(self, words: str) -> None:
-        """Wait until some message has these words, however live it is."""
+        """Wait until some message has these words, however live it is, and everything else is said too."""
         async with asyncio.timeout(5):
             while not any(words in json.dumps(one) for one in self.slack.messages(INCIDENTS)):
                 await self.pause()
+        await self.rest(while_running=True)
 
     async def rest(self, *, while_running: bool = False) -> None:
         """Until nothing is left to be done or said before somebody acts, or a step that runs goes on."""
