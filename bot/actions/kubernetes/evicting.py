@@ -21,6 +21,7 @@ AT_ONCE = 20
 BUDGET_PAUSE_S = 1.0
 """Between two questions to a budget where the server names no time; kubectl waits five seconds."""
 LONGEST_BUDGET_PAUSE_S = 5.0
+GONE_PAUSE_S = 0.2
 OUTPUT_PODS = 500
 
 Fate = Literal["waits", "ends", "gone", "kept", "lost"]
@@ -124,8 +125,8 @@ class Evicting:
             if answer.is_done:
                 self._set(uid, "ends")
             elif answer.status in (404, 409):
-                # 409: the uid is not that of the pod of this name any more.
-                self._set(uid, "gone")
+                # Gone, or (409) its name belongs to another pod by now. The watch has the last word on that.
+                await self.order.patience.pause(GONE_PAUSE_S)
             elif answer.status == 429:
                 self.words[uid] = answer.said
                 pause_s = min(answer.retry_after_s or BUDGET_PAUSE_S, LONGEST_BUDGET_PAUSE_S)

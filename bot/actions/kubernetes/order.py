@@ -53,7 +53,7 @@ class Order:
             found = await self.reader.get(path, timeout_s=self.patience.request_s)
             self.compare(guarded(found) if found is not None else {})
             assert found is not None  # an object that is gone does not compare
-            if refused is not None and refused[0] == version(found):
+            if refused is not None and refused[1].status == 422 and refused[0] == version(found):
                 raise refusal(refused[1], self.site.thing)
 
             async def once(limit_s: float, found: JsonObject = found) -> Answer:

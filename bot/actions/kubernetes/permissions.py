@@ -43,7 +43,7 @@ def _of_workload(action: str, kind: str, strategy: str) -> frozenset[Permission]
     if action == "rollout-undo":
         kept = "replicasets" if kind == "deployment" else "controllerrevisions"
         return rolls | _some("apps", kept, "list")
-    deletes = seen | _some("", "pods", "list", "watch", "delete")
+    deletes = seen | _some("", "pods", "get", "list", "watch", "delete")
     if kind == "deployment":
         deletes |= _some("apps", "replicasets", "list")
     return {"rollout": rolls, "delete": deletes}.get(strategy, rolls | deletes)

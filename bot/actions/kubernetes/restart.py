@@ -28,7 +28,7 @@ from bot.actions.kubernetes.workload import (
 )
 from bot.clients.kubernetes import Answer, ClusterReader, State
 from bot.clients.kubernetes.writer import STRATEGIC
-from bot.errors import ActionFailed, ActionRetry, ActionUnknown
+from bot.errors import ActionError, ActionFailed, ActionRetry, ActionUnknown
 from bot.runs.plan import JsonObject
 
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
@@ -201,11 +201,20 @@ async def _each(order: Order, pods: list[JsonObject]) -> list[Sent]:
             except (ActionFailed, ActionRetry) as error:
                 return Sent(pod=pod, fate="refused", words=error.message)
         # 404: gone already. 409: the name belongs to another pod by now, so this one is gone, too.
-        if answer.is_done or answer.status in (404, 409):
+        if answer.is_done or (answer.status in (404, 409) and await _is_gone(order, pod)):
             return Sent(pod=pod, fate="done")
         return Sent(pod=pod, fate="refused", words=answer.said)
 
     return list(await asyncio.gather(*(one(pod) for pod in pods)))
+
+
+async def _is_gone(order: Order, pod: JsonObject) -> bool:
+    """Whether it is there no more, or on its way out: what says "not found" may stand between us and the cluster."""
+    try:
+        found = await order.reader.get(objects.pod_path(pod), timeout_s=order.patience.request_s)
+    except ActionError:
+        return False
+    return found is None or objects.uid(found) != objects.uid(pod) or objects.is_ending(found)
 
 
 def _account(sent: list[Sent]) -> str:

@@ -53,6 +53,15 @@ class Answer:
         return words[:ERROR_BODY_LIMIT] if words else f"HTTP {self.status}"
 
 
+@dataclass(eq=False)
+class _Login:
+    """One logged-in client; replaced while others still use it, it is closed by the last of them."""
+
+    api: Any
+    users: int = 0
+    is_replaced: bool = False
+
+
 class Connection:
     """The one way to one cluster; logs in at the first request, and anew when the login is no longer good."""
 
@@ -64,8 +73,8 @@ class Connection:
         self._kubeconfig = kubeconfig
         self._pace = pace
         self._request_timeout_s = request_timeout_s
-        self._api: Any = None
-        self._login = asyncio.Lock()
+        self._login: _Login | None = None
+        self._logging_in = asyncio.Lock()
 
     async def send(
         self,
@@ -84,13 +93,15 @@ class Connection:
         the cluster did nothing with the first.
         """
         limit_s = min(timeout_s or self._request_timeout_s, self._request_timeout_s)
-        for is_last in (False, True):
-            api = await self._ready(fresh=is_last)
-            answer = await self._once(
-                api, method, path, query, body, content_type, is_write=is_write, limit_s=limit_s
-            )
+        refused: _Login | None = None
+        for _ in range(2):
+            async with self._logged_in(not_as=refused) as login:
+                answer = await self._once(
+                    login.api, method, path, query, body, content_type, is_write=is_write, limit_s=limit_s
+                )
             if answer.status != 401:
                 break
+            refused = login
         return answer
 
     @asynccontextmanager
@@ -99,43 +110,60 @@ class Connection:
     ) -> AsyncIterator[AsyncIterator[JsonObject]]:
         """A watch: the events as they arrive, until the server ends it or nothing came for `idle_s`.
 
-        Raises ActionRetry for anything that ends it otherwise, ActionFailed for a 4xx other than 410 and 429.
+        Raises ActionRetry for anything that ends it otherwise, ActionFailed for any other 4xx than 401, 410 and 429.
         """
         import aiohttp  # noqa: PLC0415 - loaded with the first request, like the login
 
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S, sock_read=idle_s)
-        api = await self._ready()
         await self._turn(idle_s)
         response = None
-        try:
-            response = await self._request(api, "GET", path, query, None, "application/json", timeout)
-            if response.status != 200:
-                answer = await self._answer(response, is_write=False)
-                if answer.status in (410, 429):
-                    raise ActionRetry(f"{self.name} ended the watch: {answer.said}")
-                raise ActionFailed(f"{self.name} refuses the watch: {answer.said}")
-            yield _lines(response)
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            raise ActionRetry(f"the watch on {self.name} ended: {_reason(error)}") from error
-        finally:
-            if response is not None:
-                response.close()
+        async with self._logged_in() as login:
+            try:
+                response = await self._request(
+                    login.api, "GET", path, query, None, "application/json", timeout
+                )
+                if response.status != 200:
+                    answer = await self._answer(response, is_write=False)
+                    if answer.status in (401, 410, 429):  # the list that follows makes a login anew
+                        raise ActionRetry(f"{self.name} ended the watch: {answer.said}")
+                    raise ActionFailed(f"{self.name} refuses the watch: {answer.said}")
+                yield _lines(response)
+            except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+                raise ActionRetry(f"the watch on {self.name} ended: {_reason(error)}") from error
+            finally:
+                if response is not None:
+                    response.close()
 
     async def aclose(self) -> None:
-        """Close what is open."""
-        api, self._api = self._api, None
-        if api is not None:
-            await api.close()
+        """Close what is open; a request under way loses its answer."""
+        login, self._login = self._login, None
+        if login is not None:
+            await login.api.close()
 
     # ------------------------------------------------------------ one request
 
-    async def _ready(self, *, fresh: bool = False) -> Any:
-        async with self._login:
-            if fresh:
-                await self.aclose()
-            if self._api is None:
-                self._api = await log_in(self.name, context=self._context, kubeconfig=self._kubeconfig)
-            return self._api
+    @asynccontextmanager
+    async def _logged_in(self, *, not_as: _Login | None = None) -> AsyncIterator[_Login]:
+        """The login in use, or a new one where it is `not_as`: that one was refused, though others may still use it."""
+        async with self._logging_in:
+            login = self._login
+            if login is None or login is not_as:
+                api = await log_in(self.name, context=self._context, kubeconfig=self._kubeconfig)
+                self._login = _Login(api=api)
+                if login is not None:
+                    login.is_replaced = True
+                    await self._close_unused(login)
+                login = self._login
+        login.users += 1
+        try:
+            yield login
+        finally:
+            login.users -= 1
+            await self._close_unused(login)
+
+    async def _close_unused(self, login: _Login) -> None:
+        if login.is_replaced and not login.users:
+            await login.api.close()
 
     async def _turn(self, within_s: float) -> None:
         if not await self._pace.turn(within_s=within_s):

@@ -34,7 +34,8 @@ async def log_in(name: str, *, context: str, kubeconfig: str) -> Any:
         )
     if not kubeconfig:
         return _in_pod(name, client, config)
-    unreadable = (config.ConfigException, config.kube_config.yaml.YAMLError, OSError, ValueError, LookupError)
+    library: Any = config.kube_config
+    unreadable = (config.ConfigException, library.yaml.YAMLError, OSError, ValueError, LookupError)
     try:
         from_file: Any = config.new_client_from_config
         return await from_file(config_file=kubeconfig, context=context or name, persist_config=False)
