@@ -20,7 +20,7 @@ Subdomain = Annotated[
 ]
 
 WORKLOADS = ("deployment", "statefulset", "daemonset")
-_WORKLOADS_OF: dict[str, tuple[str, ...]] = {
+WORKLOADS_OF: dict[str, tuple[str, ...]] = {
     "scale": ("deployment", "statefulset"),
     "restart": WORKLOADS,
     "rollout-undo": WORKLOADS,
@@ -69,8 +69,8 @@ class KubernetesInput(ActionInput):
 
     @model_validator(mode="after")
     def _fields_fit_the_verb(self) -> Self:
-        if self.action in _WORKLOADS_OF:
-            self._check_workload(_WORKLOADS_OF[self.action])
+        if self.action in WORKLOADS_OF:
+            self._check_workload(WORKLOADS_OF[self.action])
         else:
             self._check_node()
         if self.action == "scale" and self.replicas is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bot.actions.kubernetes.input import WORKLOADS
+from bot.actions.kubernetes.input import WORKLOADS_OF
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
@@ -28,7 +28,7 @@ def needed(action: str, *, workload: str = "", strategy: str = "") -> frozenset[
     if action == "drain":
         pods = _some("", "pods", "list", "watch") | _some("", "pods/eviction", "create")
         return needed("cordon") | pods
-    kinds = (workload,) if workload else WORKLOADS
+    kinds = (workload,) if workload else WORKLOADS_OF[action]
     return frozenset().union(*(_of_workload(action, kind, strategy) for kind in kinds))
 
 
