@@ -26,13 +26,13 @@ whether that is the run's environment and in scope is the engine's question.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
 from bot.catalog.schema import Catalog, Service
-from bot.runs.plan import Artifact, Effect, Hole, Outcome, Plan, Seen, Target, Undo, Verdict
+from bot.runs.plan import Artifact, Effect, Hole, JsonObject, Outcome, Plan, Seen, Target, Undo, Verdict
 
 __all__ = [
     "Action",
@@ -83,6 +83,10 @@ class PlanScope:
     channel: str = ""
     """The incident's channel and thread, for steps that speak where they are."""
     thread_ts: str = ""
+    after: JsonObject = field(default_factory=dict)
+    """`Plan.more` of the part of this step that succeeded last: what is planned now is what that one left."""
+    in_parts: bool = True
+    """False where it is planned whole: an undo, a dry run."""
 
 
 class Progress(Protocol):

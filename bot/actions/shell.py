@@ -8,6 +8,10 @@ What came of a command is judged by how it ended, never by its words (`expect` d
     no status at all           unknown: the connection went away under it
     never sent                 failed, none; `ActionRetry` where trying again is safe
 
+Several hosts are `fleet`'s matter: batches, when to stop, one outcome. With `confirm_after_first_batch` the first
+batch is a proposal of its own; when it has succeeded the others are proposed, to be approved once more. The undo of
+such a step is one: the catalog's rollback, frozen with the first part, on the hosts that were touched in any of them.
+
 `read_only: true` is the author's word that the command only looks; then there is no effect to undo.
 State is not observable: nothing can be compared before and after a command. The host's address is guarded,
 so that a catalog which moves `web-1` elsewhere makes a new proposal.
@@ -16,11 +20,11 @@ so that a catalog which moves `web-1` elsewhere makes a new proposal.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from bot.actions.base import (
     OUTPUT_LIMIT_BYTES,
@@ -36,15 +40,32 @@ from bot.actions.base import (
     Undo,
     Verdict,
 )
+from bot.actions.fleet import HostLines, OnHost, Pace, batch_size, in_batches, output_limit, summed
 from bot.actions.hosts import LOCAL, local_target, resolve_hosts, ssh_host
 from bot.actions.tools import Tools
+from bot.catalog.schema import Host
 from bot.catalog.templating import Place
-from bot.clients.command import Ran, whole_head, whole_tail
+from bot.clients.command import Ran
 from bot.clients.local import run_local
-from bot.errors import ActionError, ActionFailed, ActionRetry, Refused
+from bot.errors import ActionFailed, BadInput, Refused
+from bot.runs.plan import JsonObject
+
+FEW_HOSTS = 6
+"""Hosts a headline names."""
 
 SHORT_COMMAND = 80
 """Characters of a command that may stand in a headline; longer ones are shown where there is room."""
+
+
+def _count(value: Any) -> Any:
+    """A number written as text is one: a placeholder alone is filled with text."""
+    if isinstance(value, bool):
+        raise ValueError("batch is a number of hosts or a percentage")
+    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
+
+
+Batch = Annotated[int, Field(ge=1)] | Annotated[str, StringConstraints(pattern=r"^(?:100|[1-9][0-9]?)%$")]
+"""`5`, or `25%` of all."""
 
 
 class ShellInput(ActionInput):
@@ -58,7 +79,16 @@ class ShellInput(ActionInput):
     )
     hosts: tuple[str, ...] | str | None = Field(
         default=None,
-        description="Several hosts or host groups, one after the other; the first that fails stops",
+        description="Several hosts or host groups; one after the other unless batch says more",
+    )
+    batch: Annotated[Batch, BeforeValidator(_count)] | None = Field(
+        default=None, description="Hosts worked on at a time: a number, or a part of all like 25%; else 1"
+    )
+    max_failures: Annotated[int, Field(ge=0)] = Field(
+        default=0, description="Hosts that may fail before no further one is touched"
+    )
+    confirm_after_first_batch: bool = Field(
+        default=False, description="The first batch is approved alone; the rest is proposed when it is done"
     )
     read_only: bool = Field(
         default=False, description="The author's word that this only looks and changes nothing"
@@ -75,17 +105,6 @@ class ShellInput(ActionInput):
         return self
 
 
-@dataclass(frozen=True, kw_only=True)
-class OnHost:
-    """What came of the command on one host."""
-
-    host: str
-    verdict: Verdict
-    effect: Effect
-    text: str
-    output: str = ""
-
-
 class ShellAction:
     """Runs a command where the catalog's targets are."""
 
@@ -98,7 +117,8 @@ class ShellAction:
     async def plan(self, given: Any, scope: PlanScope) -> Plan:
         """Names the hosts and the exact line for each; nothing is connected."""
         names = [given.host] if given.host is not None else given.hosts
-        hosts = resolve_hosts(names, scope.catalog, scope.service)
+        share = _share(given, resolve_hosts(names, scope.catalog, scope.service), scope)
+        hosts = share.hosts
         if hosts:
             targets = tuple(
                 Target(kind="host", name=host.name, environment=host.environment) for host in hosts
@@ -107,19 +127,23 @@ class ShellAction:
         else:
             targets = (local_target(scope.catalog, "this command"),)
             where = {LOCAL: LOCAL}
-        place = ", ".join(target.name for target in targets) if hosts else "the bot's own machine"
+        place = _places(targets) if hosts else "the bot's own machine"
+        pace = share.pace
         return Plan(
             type=self.type,
             input={
                 "command": given.command,
                 "hosts": [target.name for target in targets],
                 "read_only": given.read_only,
+                **({"batch": pace.batch} if pace.batch > 1 else {}),
+                **({"max_failures": pace.max_failures} if pace.max_failures else {}),
             },
             targets=targets,
             text=f"run {_short(given.command)} on {place}",
             will_run=tuple(f"{target.name}: {given.command}" for target in targets),
             shown={
-                "where": ", ".join(f"{name} ({at})" if at != name else name for name, at in where.items())
+                "where": ", ".join(f"{name} ({at})" if at != name else name for name, at in where.items()),
+                **({"pace": _pace_words(pace)} if pace != Pace() else {}),
             },
             guarded={"where": where},
             observable=False,
@@ -130,28 +154,38 @@ class ShellAction:
             ),
             risk=scope.risk or ("low" if given.read_only else "medium"),
             timeout_s=scope.timeout_s,
+            more=share.more,
+            part=share.part,
+            per_target="hosts" if hosts else "",
         )
 
     async def execute(self, plan: Plan, progress: Progress) -> Outcome:
-        """Runs it on each host in turn, all within the step's time, and stops at the first that does not succeed."""
-
+        """Runs it on the hosts, batch after batch, all within the step's time; see `fleet` for when that stops."""
         loop = asyncio.get_running_loop()
         ends_at = loop.time() + plan.timeout_s
+        is_fleet = len(plan.targets) > 1
 
         async def run(target: Target) -> OnHost:
-            left_s = ends_at - loop.time()
-            if left_s <= 0 or progress.stop.is_set():
-                raise ActionFailed("the step was over before this host's turn; nothing was sent")
-            if len(plan.targets) > 1:
-                progress.note(f"on {target.name} ({plan.targets.index(target) + 1} of {len(plan.targets)})")
-            return judge(
-                target.name, await self._run(plan, target, progress, left_s), is_read_only=not plan.changes
-            )
+            lines = HostLines(target.name, progress.write)
+            write = lines.feed if is_fleet else progress.write
+            try:
+                ran = await self._run(plan, target, progress, max(0.001, ends_at - loop.time()), write=write)
+            finally:
+                lines.finish()
+            return judge(target.name, ran, is_read_only=not plan.changes)
 
-        return await one_after_the_other(plan.targets, run)
+        given = ShellInput.model_validate(plan.input)
+        results = await in_batches(
+            plan.targets,
+            run,
+            pace=_pace(given, len(plan.targets)),
+            note=progress.note,
+            is_over=lambda: progress.stop.is_set() or loop.time() >= ends_at,
+        )
+        return summed(plan.targets, results, max_failures=given.max_failures)
 
     async def dry_run(self, plan: Plan) -> Outcome:
-        """Logs in on each host and starts nothing."""
+        """Logs in on every host and starts nothing."""
 
         async def reach(target: Target) -> OnHost:
             if target.kind == "host":
@@ -159,7 +193,11 @@ class ShellAction:
             text = f"would run {plan.input['command']!r}"
             return OnHost(host=target.name, verdict="succeeded", effect="none", text=text)
 
-        return await one_after_the_other(plan.targets, reach)
+        count = len(plan.targets)
+        results = await in_batches(
+            plan.targets, reach, pace=Pace(batch=count, max_failures=count), note=lambda _state: None
+        )
+        return replace(summed(plan.targets, results, max_failures=0), undo_fill={})
 
     async def probe(self, plan: Plan) -> Seen:
         """A command leaves nothing to look at."""
@@ -169,12 +207,25 @@ class ShellAction:
             observable=False,
         )
 
-    async def _run(self, plan: Plan, target: Target, progress: Progress, timeout_s: float) -> Ran:
+    async def _run(
+        self,
+        plan: Plan,
+        target: Target,
+        progress: Progress,
+        timeout_s: float,
+        *,
+        write: Callable[[str], None],
+    ) -> Ran:
         command = str(plan.input["command"])
         if target.kind == "host":
             host = self._ssh_host(target)
             return await self._tools.ssh().run(
-                host, command, timeout_s=timeout_s, stop=progress.stop, on_text=progress.write
+                host,
+                command,
+                timeout_s=timeout_s,
+                stop=progress.stop,
+                on_text=write,
+                output_limit_bytes=output_limit(len(plan.targets)),
             )
         try:
             local_target(self._tools.catalog(), "this command")
@@ -184,7 +235,7 @@ class ShellAction:
             command,
             timeout_s=timeout_s,
             stop=progress.stop,
-            on_text=progress.write,
+            on_text=write,
             output_limit_bytes=OUTPUT_LIMIT_BYTES,
         )
 
@@ -196,6 +247,59 @@ class ShellAction:
                 f"{target.name} is not a host of {target.environment} in the catalog any more; nothing was sent"
             )
         return ssh_host(host)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Share:
+    """The hosts that one proposal is for, how fast it goes, and what it leaves."""
+
+    hosts: Sequence[Host]
+    pace: Pace
+    more: JsonObject = field(default_factory=dict)
+    part: str = ""
+
+
+def _share(given: ShellInput, hosts: Sequence[Host], scope: PlanScope) -> _Share:
+    """All hosts; or with `confirm_after_first_batch` the first batch, and the others once that has succeeded.
+
+    The first batch is there to find out, so in it no host may fail. The others are those that are not done by the
+    catalog of now: a host that joined the group meanwhile is among them, and stands on the card.
+    """
+    pace = _pace(given, len(hosts))
+    if not given.confirm_after_first_batch or not scope.in_parts:
+        return _Share(hosts=hosts, pace=pace)
+    done = scope.after.get("done")
+    if done is None:
+        first, rest = hosts[: pace.batch], hosts[pace.batch :]
+        if not rest:
+            return _Share(hosts=hosts, pace=pace)
+        part = f"part 1 of 2: the first {len(first)} of {len(hosts)} hosts"
+        more = {"done": [host.name for host in first]}
+        return _Share(hosts=first, pace=Pace(batch=pace.batch), more=more, part=part)
+    rest = [host for host in hosts if host.name not in done]
+    if not rest:
+        raise BadInput("no host is left after the first batch: the catalog changed since it ran")
+    part = f"part 2 of 2: the other {len(rest)} of {len(hosts)} hosts"
+    return _Share(hosts=rest, pace=replace(pace, batch=min(pace.batch, len(rest))), part=part)
+
+
+def _pace(given: ShellInput, hosts: int) -> Pace:
+    return Pace(batch=batch_size(given.batch, hosts), max_failures=given.max_failures)
+
+
+def _pace_words(pace: Pace) -> str:
+    """`5 hosts at a time; stops when more than 2 failed`."""
+    at_a_time = "one host after the other" if pace.batch == 1 else f"{pace.batch} hosts at a time"
+    if pace.max_failures == 0:
+        return f"{at_a_time}; stops when one fails"
+    return f"{at_a_time}; stops when more than {pace.max_failures} failed"
+
+
+def _places(targets: Sequence[Target]) -> str:
+    """The names, or how many there are and how they begin: all of them stand below, with what each would run."""
+    if len(targets) <= FEW_HOSTS:
+        return ", ".join(target.name for target in targets)
+    return f"{len(targets)} hosts ({', '.join(target.name for target in targets[:3])}, …)"
 
 
 def _short(command: str) -> str:
@@ -229,62 +333,3 @@ def judge(host: str, ran: Ran, *, is_read_only: bool) -> OnHost:
     if is_read_only and verdict != "unknown":
         effect = "none"
     return OnHost(host=host, verdict=verdict, effect=effect, text=text, output=ran.output)
-
-
-async def one_after_the_other(
-    targets: Sequence[Target], run: Callable[[Target], Awaitable[OnHost]]
-) -> Outcome:
-    """`run` on each target until one does not succeed; an error before anything happened is raised as it is."""
-    results: list[OnHost] = []
-    for target in targets:
-        try:
-            result = await run(target)
-        except (ActionRetry, ActionFailed) as error:
-            if not results:
-                _name_the_rest(error, targets)
-                raise
-            result = OnHost(host=target.name, verdict="failed", effect="none", text=str(error))
-        results.append(result)
-        if result.verdict != "succeeded":
-            break
-    return summed(targets, results)
-
-
-def _name_the_rest(error: ActionError, targets: Sequence[Target]) -> None:
-    if len(targets) > 1:
-        rest = ", ".join(target.name for target in targets[1:])
-        error.message = f"{error.message}; not touched: {rest}"
-
-
-def summed(targets: Sequence[Target], results: Sequence[OnHost]) -> Outcome:
-    """One outcome for several hosts: the last verdict decides, every effect counts."""
-    last = results[-1]
-    effects = {result.effect for result in results}
-    if last.verdict == "unknown":
-        effect: Effect = "unknown"
-    elif len(effects) == 1:
-        effect = last.effect
-    else:
-        effect = "unknown" if "unknown" in effects and effects <= {"unknown", "none"} else "partial"
-    if len(targets) == 1:
-        return Outcome(verdict=last.verdict, effect=effect, summary=last.text, output=last.output)
-    untouched = [target.name for target in targets[len(results) :]]
-    summary = f"{len(results)} hosts done" if last.verdict == "succeeded" else f"{last.host}: {last.text}"
-    if untouched:
-        summary += f"; not touched: {', '.join(untouched)}"
-    output = "".join(f"── {result.host}: {result.text}\n{_with_newline(result.output)}" for result in results)
-    return Outcome(verdict=last.verdict, effect=effect, summary=summary, output=_capped(output))
-
-
-def _with_newline(text: str) -> str:
-    return text if not text or text.endswith("\n") else text + "\n"
-
-
-def _capped(text: str) -> str:
-    data = text.encode()
-    if len(data) <= OUTPUT_LIMIT_BYTES:
-        return text
-    half = OUTPUT_LIMIT_BYTES // 2
-    head, tail = whole_head(data[:half]), whole_tail(data[-half:])
-    mark = f"\n… ({len(data) - len(head) - len(tail)} bytes cut here) …\n"
-    return head.decode(errors="ignore") + mark + tail.decode(errors="ignore")

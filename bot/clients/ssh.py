@@ -108,6 +108,7 @@ class SshPool:
         timeout_s: float,
         stop: asyncio.Event,
         on_text: Callable[[str], None] = lambda _text: None,
+        output_limit_bytes: int | None = None,
     ) -> Ran:
         """Run one command line and see it end, at its deadline or when `stop` is set by being killed there.
 
@@ -116,7 +117,7 @@ class SshPool:
         """
         loop = asyncio.get_running_loop()
         began = loop.time()
-        output = Output(limit_bytes=self._output_limit_bytes, on_text=on_text)
+        output = Output(limit_bytes=output_limit_bytes or self._output_limit_bytes, on_text=on_text)
         session = SshSession(output, grace_s=self._grace_s)
         async with contextlib.AsyncExitStack() as stack:
             try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -63,6 +63,21 @@ class Undo:
     """The guarded state in which this undo still applies; empty where nothing can be observed."""
     expect: tuple[JsonObject, ...] = ()
     timeout_s: float = 60.0
+    per_target: str = ""
+    """The field of `input` that lists its targets by name, where it undoes only those that the step touched."""
+
+    def only_on(self, touched: Collection[str]) -> Undo:
+        """The same undo for the touched ones of its targets (their keys), where it can be done for some of them."""
+        kept = tuple(target for target in self.targets if target.key in touched)
+        if not self.per_target or not kept or kept == self.targets:
+            return self
+        runs = zip(self.targets, self.will_run, strict=True)
+        return replace(
+            self,
+            input={**self.input, self.per_target: [target.name for target in kept]},
+            targets=kept,
+            will_run=tuple(line for target, line in runs if target in kept),
+        )
 
     def filled(self, fill: Mapping[str, Any]) -> Undo:
         """The same undo with every hole replaced; raises KeyError naming a hole nothing fills."""
@@ -104,6 +119,12 @@ class Plan:
     timeout_s: float = 60.0
     decide_within_s: float | None = None
     """How long people have to decide by the action's own word; of this and the step's time the shorter holds."""
+    more: JsonObject = field(default_factory=dict)
+    """What this leaves for a further proposal of the same step; handed back to the action when that one is planned."""
+    part: str = ""
+    """Which part of its step this is, where it is not the whole: `part 1 of 2: the first 2 of 50 hosts`."""
+    per_target: str = ""
+    """The field of `input` that lists its targets by name, one entry of `will_run` each, where there is such a one."""
 
     @property
     def digest(self) -> str:
@@ -128,6 +149,8 @@ class Artifact:
     name: str
     media_type: str
     body: bytes
+    alt: str = ""
+    """What a picture shows, in words."""
 
     @property
     def digest(self) -> str:
