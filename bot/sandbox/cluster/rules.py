@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -29,7 +30,7 @@ _LETTERS_FREE = {"roles", "rolebindings", "clusterroles", "clusterrolebindings"}
 
 def shown(value: Any) -> str:
     """A value as validation messages show it."""
-    return f'"{value}"' if isinstance(value, str) else str(value)
+    return json.dumps(value, separators=(",", ":"))
 
 
 def check(kind: Kind, body: Json, *, old: Json | None) -> None:

@@ -29,15 +29,11 @@ def reconcile(turn: Turn, body: Json) -> None:
         "observedGeneration": body["metadata"]["generation"],
     }
     if refusal is not None:
+        # The words name the pod that was not made; the first ones stay, so that a try that fails again is no change.
         before = body.get("status", {}).get("conditions") or ()
-        status["conditions"] = [
+        status["conditions"] = list(before) or [
             condition(
-                "ReplicaFailure",
-                is_true=True,
-                reason="FailedCreate",
-                message=refusal.message,
-                at=turn.now,
-                before=before,
+                "ReplicaFailure", is_true=True, reason="FailedCreate", message=refusal.message, at=turn.now
             )
         ]
     turn.world.set_status("replicasets", place_of(body), status)

@@ -35,11 +35,11 @@ def status_of(turn: Turn, body: Json, sets: list[Json], newest: Json | None) -> 
         for one in replica_set.get("status", {}).get("conditions") or ()
         if one["type"] == "ReplicaFailure"
     ]
-    for one in [*conditions, *failed[:1]]:
-        _stamp_update(turn, one, before.get("conditions") or [])
+    known = before.get("conditions") or []
+    stamped = [_with_update(turn, one, known) for one in [*conditions, *failed[:1]]]
     # Zero counts are left out, as Go's `omitempty` does.
     kept = {key: value for key, value in status.items() if value or key == "observedGeneration"}
-    return {**kept, "conditions": [*conditions, *failed[:1]]}
+    return {**kept, "conditions": stamped}
 
 
 def _available(turn: Turn, body: Json, status: Json) -> Json:
@@ -99,9 +99,8 @@ def _last_move(turn: Turn, body: Json, status: Json) -> float:
     return turn.moments.setdefault(moved, turn.now)
 
 
-def _stamp_update(turn: Turn, one: Json, before: list[Json]) -> None:
+def _with_update(turn: Turn, one: Json, before: list[Json]) -> Json:
     """`lastUpdateTime` moves only when something else in the condition does."""
-    one.pop("lastUpdateTime", None)
     same = next((old for old in before if old["type"] == one["type"]), None)
     is_same = same is not None and {**same, **one} == same
-    one["lastUpdateTime"] = same["lastUpdateTime"] if same and is_same else stamp(turn.now)
+    return {**one, "lastUpdateTime": same["lastUpdateTime"] if same and is_same else stamp(turn.now)}
