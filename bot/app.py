@@ -28,6 +28,7 @@ from bot.catalog.in_force import CatalogInForce
 from bot.catalog.schema import Catalog
 from bot.clients.http import HttpClient
 from bot.clients.pagerduty import PagerDutyReader
+from bot.clients.prometheus import PrometheusReader
 from bot.clients.ssh import SshPool
 from bot.engine.admission import Admission
 from bot.engine.attending import Attendant
@@ -36,6 +37,7 @@ from bot.engine.driver import Driver
 from bot.engine.execution import Execution
 from bot.engine.ledger import Ledger
 from bot.engine.making import Maker
+from bot.engine.measuring import Measuring
 from bot.engine.operations import Operations
 from bot.engine.reception import Reception
 from bot.engine.starting import Starting
@@ -78,6 +80,7 @@ class App:
     server: web.Application
     ssh: SshPool
     reader: PagerDutyReader | None
+    metrics: PrometheusReader | None
     port: int = 0
     """Where the server listens, once started (settings may ask for any free port with 0)."""
     _runner: web.AppRunner | None = None
@@ -134,6 +137,8 @@ class App:
         await self.ssh.aclose()
         if self.reader is not None:
             await self.reader.close()
+        if self.metrics is not None:
+            await self.metrics.close()
         await self.gateway.close()
         await self.journal.close()
 
@@ -175,6 +180,7 @@ async def _wire(
     directory = SlackDirectory(gateway, clock=clock)
     ssh = SshPool(config=settings.ssh_config, known_hosts=settings.ssh_known_hosts)
     reader = _reader(settings)
+    metrics = _metrics(settings)
     us = Self()
 
     def catalog() -> Catalog:
@@ -214,6 +220,7 @@ async def _wire(
             maker=maker,
             admission=admission,
             execution=execution,
+            measuring=Measuring(metrics=metrics, catalog=catalog, clock=clock, redactor=redactor),
             directory=directory,
             catalog=catalog,
             action=action,
@@ -272,12 +279,19 @@ async def _wire(
         server=_server(settings, journal, door, reception, in_force, clock),
         ssh=ssh,
         reader=reader,
+        metrics=metrics,
     )
 
 
 def _reader(settings: Settings) -> PagerDutyReader | None:
     token = settings.pagerduty_api_token.get_secret_value()
     return PagerDutyReader(token, base_url=settings.pagerduty_api_url) if token else None
+
+
+def _metrics(settings: Settings) -> PrometheusReader | None:
+    if not settings.prometheus_url:
+        return None
+    return PrometheusReader(settings.prometheus_url, token=settings.prometheus_token.get_secret_value())
 
 
 def _server(

@@ -33,6 +33,7 @@ from bot.engine.clock import Clock
 from bot.engine.execution import Execution
 from bot.engine.ledger import Change, Ledger
 from bot.engine.making import Made, Maker, NotMade, parse_input
+from bot.engine.measuring import Measuring
 from bot.engine.planning import plan_of
 from bot.engine.ports import Directory
 from bot.engine.proposing import changes_between, memberships_of, proposed
@@ -49,9 +50,11 @@ from bot.runs.decide import (
     Recover,
     RecoverUndo,
     RunAction,
+    RunCheck,
     RunUndo,
     Sleep,
 )
+from bot.runs.due import Due, wants_baseline
 from bot.runs.events import (
     ApprovalVoided,
     Event,
@@ -90,6 +93,7 @@ class Driver:
     maker: Maker
     admission: Admission
     execution: Execution
+    measuring: Measuring
     directory: Directory
     catalog: Callable[[], Catalog]
     action: Callable[[str], Action]
@@ -118,6 +122,8 @@ class Driver:
                 await self._append(
                     run, UndoFinished(at=self.clock.now(), step=effect.step, result=_lost(INTERRUPTED))
                 )
+            case RunCheck():
+                await self._check(run, effect.due)
             case AskHuman() | Sleep() | Done():
                 raise AssertionError(f"{type(effect).__name__} is for the worker, not for the driver")
             case _:
@@ -189,6 +195,10 @@ class Driver:
         entered = await self._admit(run, lockable(proposal.made.plan))
         if entered is None:
             return freed
+        first: Sequence[Event] = ()
+        if proposal.made.plan.changes and wants_baseline(run):
+            # Read before the state is, so that nothing stands between reading the state and acting on it.
+            first = (await self.measuring.baseline(run),)
         try:
             made = await self.maker.make(run, key)
         except NotMade as problem:
@@ -205,7 +215,7 @@ class Driver:
             await self._void(run, proposal, reason, entered=entered)
             await self._propose(await self.ledger.run(run.id), key, reason, ask=True)
             return None
-        await self._execute(run, state, proposal, made.plan, entered=entered)
+        await self._execute(run, state, proposal, made.plan, entered=(*entered, *first))
         return None
 
     async def _run_again(
@@ -316,7 +326,7 @@ class Driver:
         await self._append(run, *entered, void, fresh)
 
     async def _execute(
-        self, run: Run, state: StepState, proposal: Proposal, plan: Plan, *, entered: Sequence[RunAdmitted]
+        self, run: Run, state: StepState, proposal: Proposal, plan: Plan, *, entered: Sequence[Event]
     ) -> None:
         started = StepStarted(at=self.clock.now(), proposal_id=proposal.id, step=state.key, plan=plan)
         run = await self._append(run, *entered, started)
@@ -379,6 +389,13 @@ class Driver:
             run,
             StepProbed(at=self.clock.now(), proposal_id=proposal_id, step=key, text=text, state=dict(state)),
         )
+
+    # ------------------------------------------------------------ checks
+
+    async def _check(self, run: Run, due: Due) -> None:
+        """Judge a metric. It only reads, so a conflict (a cancel, a second driver) simply drops what was read."""
+        judged, artifacts = await self.measuring.check(run, due)
+        await self._append(run, judged, artifacts=artifacts)
 
     # ------------------------------------------------------------ walking back
 

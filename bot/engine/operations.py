@@ -41,11 +41,12 @@ from bot.runs.decide import (
     Reject,
     RequestUndo,
     Settle,
+    SettleCheck,
     SettleUndo,
     Skip,
     decide,
 )
-from bot.runs.events import Asked, Choice, IncidentId, RunId, RunOpened, StepKey
+from bot.runs.events import Asked, CheckChoice, Choice, IncidentId, RunId, RunOpened, StepKey
 from bot.runs.policy import Caller, Policy, permit
 from bot.runs.state import Run, fold
 
@@ -131,6 +132,12 @@ class Operations:
     ) -> None:
         """Say how to go on from an undo that was blocked, failed or is unknown."""
         await self._on_run(run_id, caller, SettleUndo(step=step, choice=choice), key=step)
+
+    async def settle_check(
+        self, run_id: RunId, step: StepKey | None, caller: Caller, *, choice: CheckChoice
+    ) -> None:
+        """Say how to go on from a check that came out worse or inconclusive; no step: the check of the whole run."""
+        await self._on_run(run_id, caller, SettleCheck(step=step, choice=choice), key=step)
 
     async def cancel(self, run_id: RunId, caller: Caller, *, reason: str = "") -> None:
         """Stop a run where it can be stopped."""

@@ -1,10 +1,12 @@
-"""What the engine needs from the doors, as interfaces: who is in a group, and where running steps speak."""
+"""What the engine needs from outside, as interfaces: who is in a group, what a metric shows, where steps speak."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
+from bot.clients.prometheus import Answer
 from bot.runs.events import IncidentId, ProposalId, RunId
 from bot.runs.policy import Membership
 
@@ -19,6 +21,15 @@ class Directory(Protocol):
 
     async def user_id_of(self, email: str) -> str:
         """The Slack id of the member with this email, "" where there is none or Slack cannot say."""
+
+
+class Metrics(Protocol):
+    """Reads metrics; implemented over Prometheus."""
+
+    async def over(
+        self, query: str, *, start: datetime, end: datetime, step_s: float, deadline_s: float | None = None
+    ) -> Answer:
+        """What a query answers from `start` to `end`; raises `BotError` where nobody answers in time."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ how the run got there; a restart therefore continues exactly where the journal e
     walking back          → RunUndo, in strict reverse order of first starts, stopping at the first that fails
     open proposal         → Sleep until the reminder or the expiry; RunAction once the quorum is there
     step not proposed     → AskApproval (the driver plans it; unattended steps then run without a decision)
+    a check not passed    → Sleep until it is due, then RunCheck; worse walks back or asks, as the runbook says
     nothing left          → Finish
 """
 
@@ -23,9 +24,12 @@ from datetime import datetime
 from typing import Literal, assert_never
 
 from bot.errors import AlreadyDecided, BadInput, Expired, NotFound, Refused, Stale
+from bot.runs.due import Due, next_check
 from bot.runs.events import (
     ApprovalReminded,
     CancelRequested,
+    CheckChoice,
+    CheckSettled,
     Choice,
     Event,
     FinalStatus,
@@ -109,13 +113,22 @@ class SettleUndo:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SettleCheck:
+    """Say how to go on from a check that came out worse or inconclusive; without a step, the run's own."""
+
+    step: StepKey | None
+    choice: CheckChoice
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Cancel:
     """Stop where it can be stopped."""
 
     reason: str = ""
 
 
-Intent = Approve | Reject | Skip | Edit | Settle | RequestUndo | SettleUndo | Cancel
+Intent = Approve | Reject | Skip | Edit | Settle | RequestUndo | SettleUndo | SettleCheck | Cancel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,6 +159,8 @@ def decide(run: Run, intent: Intent, ground: Ground) -> tuple[Event, ...]:
             return _request_undo(run, intent, ground)
         case SettleUndo():
             return _settle_undo(run, intent, ground)
+        case SettleCheck():
+            return _settle_check(run, intent, ground)
         case Cancel():
             return _cancel(run, intent, ground)
         case _:
@@ -307,6 +322,32 @@ def _settle_undo(run: Run, intent: SettleUndo, ground: Ground) -> tuple[Event, .
     return (settled, _undo_requested(ground, reason, permission=permission))
 
 
+def _settle_check(run: Run, intent: SettleCheck, ground: Ground) -> tuple[Event, ...]:
+    checked = run.checks.get(intent.step)
+    if checked is None:
+        raise NotFound("there is no such check in this run", hint="look at the newest message")
+    if checked.settled is not None:
+        raise AlreadyDecided(f"{_name(checked.settled)} chose to {checked.settled.choice} already")
+    if run.is_finished or run.cancel is not None:
+        raise AlreadyDecided(f"this run is over: {run.status if run.is_finished else 'cancelled'}")
+    if run.is_undoing:
+        raise AlreadyDecided("this run is being undone already")
+    if not run.is_asked_about(checked):
+        raise Refused("nobody has to decide about this check")
+    settled = CheckSettled(
+        at=ground.now,
+        step=intent.step,
+        choice=intent.choice,
+        actor=ground.caller.actor,
+        permission=_permit(ground, "decide about this check"),
+        reason=intent.reason.strip()[:REASON_LIMIT],
+    )
+    if intent.choice == "keep":
+        return (settled,)
+    reason = f"the check: {checked.judged.sentence}"
+    return (settled, _undo_requested(ground, reason, permission=settled.permission))
+
+
 def _cancel(run: Run, intent: Cancel, ground: Ground) -> tuple[Event, ...]:
     if run.is_finished:
         raise AlreadyDecided(f"this run is over: {run.status}")
@@ -383,6 +424,7 @@ def _name(
     | ParamsEdited
     | UnknownSettled
     | UndoSettled
+    | CheckSettled
     | CancelRequested,
 ) -> str:
     return event.actor.name or event.actor.id
@@ -442,6 +484,13 @@ class RecoverUndo:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RunCheck:
+    """Its time has come: read the metric again and judge it."""
+
+    due: Due
+
+
+@dataclass(frozen=True, kw_only=True)
 class AskHuman:
     """Nothing happens until a person settles it."""
 
@@ -459,7 +508,17 @@ class Done:
 
 
 NextEffect = (
-    Record | AskApproval | RunAction | Recover | ReadState | RunUndo | RecoverUndo | AskHuman | Sleep | Done
+    Record
+    | AskApproval
+    | RunAction
+    | Recover
+    | ReadState
+    | RunUndo
+    | RecoverUndo
+    | RunCheck
+    | AskHuman
+    | Sleep
+    | Done
 )
 
 
@@ -480,6 +539,9 @@ def what_next(run: Run, now: datetime) -> NextEffect:
         return _unknown(state, state.proposal)
     if run.cancel is not None:
         return _finish(run, now, "cancelled", run.cancel.reason)
+    due = next_check(run)
+    if due is not None:
+        return _at_check(run, due, now)
     if state is None:
         return _at_end(run, now)
     return _at_step(run, state, now)
@@ -511,6 +573,14 @@ def _next_undo(run: Run, now: datetime) -> NextEffect:
             return AskHuman()
         return _finish(run, now, "rollback_incomplete", f"the undo of step {state.step.name} did not succeed")
     return _finish(run, now, "rolled_back", run.undo_request.reason if run.undo_request else "")
+
+
+def _at_check(run: Run, due: Due, now: datetime) -> NextEffect:
+    if due.checked is None:
+        return Sleep(until=due.at) if now < due.at else RunCheck(due=due)
+    if run.is_asked_about(due.checked):
+        return AskHuman()
+    return Record(events=(UndoRequested(at=now, reason=f"the check: {due.checked.judged.sentence}"),))
 
 
 def _at_end(run: Run, now: datetime) -> NextEffect:

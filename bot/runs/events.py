@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, NewType
 
+from bot.runs.check import CheckVerdict, Direction, Point
 from bot.runs.plan import Effect, JsonObject, Plan, Verdict
 
 RunId = NewType("RunId", str)
@@ -20,6 +21,7 @@ ProposalId = NewType("ProposalId", str)
 
 Phase = Literal["steps", "on_reject"]
 Choice = Literal["done", "again", "undo", "stop"]
+CheckChoice = Literal["keep", "undo"]
 FinalStatus = Literal[
     "succeeded", "failed", "rejected", "expired", "cancelled", "rolled_back", "rollback_incomplete"
 ]
@@ -86,6 +88,8 @@ class ArtifactRef:
     media_type: str
     digest: str
     size: int
+    alt: str = ""
+    """What a picture shows, in words; for whoever cannot see it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -348,6 +352,54 @@ class CancelRequested(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Measured:
+    """One metric over a stretch of time, as it was asked for."""
+
+    metric: str
+    query: str = ""
+    """The query as it was sent; a check asks the same again, whatever the catalog says by then."""
+    better: Direction = "lower"
+    description: str = ""
+    points: tuple[Point, ...] = ()
+    trouble: str = ""
+    """Why there are no points, where that is not for want of data: a sentence."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BaselineTaken(Event):
+    """What the metrics of all checks showed until the first changing step; in one commit with its start."""
+
+    series: tuple[Measured, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckJudged(Event):
+    """A metric was looked at again some time after a step, or after all of them."""
+
+    verdict: CheckVerdict
+    sentence: str
+    series: Measured
+    """From the first change on; what was before stands in `BaselineTaken`."""
+    step: StepKey | None = None
+    """None: the whole run."""
+    before: float | None = None
+    after: float | None = None
+    limit: float | None = None
+    artifacts: tuple[ArtifactRef, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckSettled(Event):
+    """A human said how to go on from a check that came out worse or inconclusive."""
+
+    choice: CheckChoice
+    actor: Actor
+    permission: Permission
+    step: StepKey | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunFinished(Event):
     """The run is over; its slot and locks are free."""
 
@@ -380,6 +432,9 @@ EVENTS: Mapping[tuple[str, int], type[Event]] = {
     ("undo-finished", 1): UndoFinished,
     ("undo-blocked", 1): UndoBlocked,
     ("undo-settled", 1): UndoSettled,
+    ("baseline-taken", 1): BaselineTaken,
+    ("check-judged", 1): CheckJudged,
+    ("check-settled", 1): CheckSettled,
     ("cancel-requested", 1): CancelRequested,
     ("run-finished", 1): RunFinished,
 }
@@ -407,6 +462,9 @@ RunEvent = (
     | UndoFinished
     | UndoBlocked
     | UndoSettled
+    | BaselineTaken
+    | CheckJudged
+    | CheckSettled
     | CancelRequested
     | RunFinished
 )

@@ -23,7 +23,10 @@ from bot.runs.events import (
     Actor,
     ApprovalReminded,
     ApprovalVoided,
+    BaselineTaken,
     CancelRequested,
+    CheckJudged,
+    CheckSettled,
     Event,
     IncidentId,
     ParamsEdited,
@@ -103,6 +106,7 @@ class Proposal:
     expired: ProposalExpired | None = None
     started: StepStarted | None = None
     result: Result | None = None
+    finished_at: datetime | None = None
     probed: StepProbed | None = None
     settled: UnknownSettled | None = None
 
@@ -138,6 +142,11 @@ class Proposal:
     def is_unknown(self) -> bool:
         """Its outcome is unknown and nobody has settled it."""
         return self.result is not None and self.result.verdict == "unknown" and self.settled is None
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """When it was over, as far as anybody knew; None before."""
+        return self.settled.at if self.settled is not None else self.finished_at
 
     @property
     def effect(self) -> Effect:
@@ -276,6 +285,19 @@ class StepState:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Checked:
+    """What came of one check, and of the question it put to people."""
+
+    judged: CheckJudged
+    settled: CheckSettled | None = None
+
+    @property
+    def is_passed(self) -> bool:
+        """Whether the run goes on from here."""
+        return self.judged.verdict == "better" or (self.settled is not None and self.settled.choice == "keep")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Run:
     """The fold. `version` is how many events are in it: what the next append expects."""
 
@@ -295,6 +317,9 @@ class Run:
     """Cancelled while it walked back: the walk ends after the undo that runs."""
     finished: RunFinished | None = None
     start_order: tuple[StepKey, ...] = ()
+    baseline: BaselineTaken | None = None
+    checks: Mapping[StepKey | None, Checked] = field(default_factory=dict)
+    """By what was checked: a step, or (None) the whole run."""
     events: tuple[Event, ...] = field(default=(), repr=False)
     version: int = 0
 
@@ -365,6 +390,8 @@ class Run:
         state = self.current
         if self.is_undoing:
             return "waiting" if self._waits_in_undo else "running"
+        if any(self.is_asked_about(checked) for checked in self.checks.values()):
+            return "waiting"
         if state is None or state.proposal is None:
             return "running"
         if state.proposal.is_unknown or (state.proposal.is_open and not state.proposal.has_quorum):
@@ -376,6 +403,12 @@ class Run:
     @property
     def _waits_in_undo(self) -> bool:
         return any(state.status == "undo_unknown" for state in self.steps.values())
+
+    def is_asked_about(self, checked: Checked) -> bool:
+        """Whether a person must say how to go on from this check; worse undoes itself where the runbook says so."""
+        if checked.settled is not None or checked.is_passed or self.is_finished or self.is_undoing:
+            return False
+        return checked.judged.verdict == "inconclusive" or not self.runbook.rollback_on_failure
 
     def proposal(self, proposal_id: ProposalId) -> tuple[StepState, Proposal] | None:
         """The proposal with this id and its step."""
@@ -459,11 +492,18 @@ def _changed(run: Run, event: RunEvent) -> Run:  # noqa: C901 - one arm per even
         case StepStarted():
             return _started(run, event)
         case StepFinished():
-            return _on_proposal(run, event.proposal_id, result=event.result)
+            return _on_proposal(run, event.proposal_id, result=event.result, finished_at=event.at)
         case StepProbed():
             return _on_proposal(run, event.proposal_id, probed=event)
         case UnknownSettled():
             return _on_proposal(run, event.proposal_id, settled=event)
+        case BaselineTaken():
+            return replace(run, baseline=event)
+        case CheckJudged():
+            return replace(run, checks={**run.checks, event.step: Checked(judged=event)})
+        case CheckSettled():
+            checked = replace(run.checks[event.step], settled=event)
+            return replace(run, checks={**run.checks, event.step: checked})
         case CancelRequested():
             return replace(run, cancel=event, is_walk_cancelled=run.is_undoing)
         case RunFinished():

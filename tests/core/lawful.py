@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import get_args
 
+from bot.runs.due import next_check
 from bot.runs.events import (
     Actor,
+    BaselineTaken,
+    CheckJudged,
+    CheckSettled,
     Event,
     RunFinished,
     StepApproved,
     StepFinished,
     StepKey,
+    StepProposed,
     StepSkipped,
     StepStarted,
     UndoBlocked,
@@ -42,7 +47,7 @@ def assert_words(run: Run) -> None:
     assert (run.status in get_args(RunStatus)[3:]) is run.is_finished
 
 
-def assert_may_follow(run: Run, event: Event) -> None:
+def assert_may_follow(run: Run, event: Event) -> None:  # noqa: C901 - one arm per event
     if run.is_finished:
         assert isinstance(event, UndoRequested | UndoSettled), f"{type(event).__name__} after the end"
     match event:
@@ -60,8 +65,19 @@ def assert_may_follow(run: Run, event: Event) -> None:
             _assert_undo(run, event.step)
         case UndoFinished():
             assert run.steps[event.step].status == "undoing"
+        case StepProposed():
+            assert run.is_undoing or next_check(run) is None, "went on past a check"
+        case BaselineTaken():
+            assert run.baseline is None
+            assert not any(state.has_effect for state in run.steps.values()), "a baseline after a change"
+        case CheckJudged():
+            _assert_check(run, event)
+        case CheckSettled():
+            checked = run.checks[event.step]
+            assert run.is_asked_about(checked), "settled, and nobody was asked"
         case UndoRequested():
             assert not run.is_undoing
+            _assert_not_undone_by_itself(run, event)
         case RunFinished():
             assert not any(one.is_interrupted for state in run.steps.values() for one in state.proposals)
             assert not any(state.status == "undoing" for state in run.steps.values())
@@ -103,6 +119,23 @@ def _assert_start(run: Run, event: StepStarted) -> None:
     assert asked.unattended or len(humans) >= asked.min_approvals >= 1, "started without its quorum"
     assert event.plan.digest == proposal.made.digest or run.opened.dry_run, "another plan than approved"
     assert not run.is_undoing
+
+
+def _assert_check(run: Run, event: CheckJudged) -> None:
+    assert not run.opened.dry_run, "a dry run has nothing to check"
+    assert event.step not in run.checks, "checked twice"
+    due = next_check(run)
+    assert due is not None
+    assert due.step == event.step
+    assert event.at >= due.at, "checked too early"
+
+
+def _assert_not_undone_by_itself(run: Run, event: UndoRequested) -> None:
+    if event.actor is None:
+        assert run.runbook.rollback_on_failure, "undone although nobody asked for it"
+        due = next_check(run)
+        if due is not None and due.checked is not None:
+            assert due.checked.judged.verdict == "worse", "undone on a verdict that is none"
 
 
 def _assert_undo(run: Run, key: StepKey) -> None:

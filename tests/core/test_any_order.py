@@ -15,6 +15,7 @@ from typing import Any, get_args
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.catalog.schema import MetricCheck
 from bot.errors import Refused
 from bot.runs.decide import (
     Approve,
@@ -32,19 +33,25 @@ from bot.runs.decide import (
     Reject,
     RequestUndo,
     RunAction,
+    RunCheck,
     RunUndo,
     Settle,
+    SettleCheck,
     SettleUndo,
     Skip,
     Sleep,
     decide,
     what_next,
 )
+from bot.runs.due import next_check, wants_baseline
 from bot.runs.events import (
     ApprovalVoided,
     Asked,
+    BaselineTaken,
+    CheckJudged,
     Choice,
     Event,
+    Measured,
     ProposalId,
     ProposalVoided,
     Result,
@@ -100,7 +107,7 @@ class Model:
 
     # ------------------------------------------------------------ the driver
 
-    def drive(self) -> bool:
+    def drive(self) -> bool:  # noqa: C901 - one arm per effect
         """One step forward; whether there is anything more to do without people or time."""
         if self.runs_now:
             self.answer(self.runs_now.pop())
@@ -127,6 +134,16 @@ class Model:
                 )
             case RunUndo():
                 self.undo(effect.step)
+            case RunCheck():
+                verdict = self.chance("better", "worse", "inconclusive")
+                judged = CheckJudged(
+                    at=self.now,
+                    step=effect.due.step,
+                    verdict=verdict,
+                    sentence=verdict,
+                    series=Measured(metric="errors"),
+                )
+                self.append(judged)
             case Sleep() | AskHuman() | Done():
                 return False
         return True
@@ -182,6 +199,8 @@ class Model:
         if self.run.admitted is None:
             self.append(RunAdmitted(at=self.now))
         made = proposal.started.plan if proposal.started else proposal.made.plan
+        if made.changes and wants_baseline(self.run):
+            self.append(BaselineTaken(at=self.now, series=(Measured(metric="errors"),)))
         self.send(StepStarted(at=self.now, proposal_id=proposal_id, step=key, plan=made))
 
     def undo(self, key: StepKey) -> None:
@@ -248,6 +267,9 @@ class Model:
             Settle(proposal_id=chosen, choice=self.data.draw(st.sampled_from(get_args(Choice)))),
             RequestUndo(),
             SettleUndo(step=key, choice=self.data.draw(st.sampled_from(["done", "again", "stop"]))),
+            SettleCheck(
+                step=self.chance(key, None), choice=self.data.draw(st.sampled_from(["keep", "undo"]))
+            ),
             Cancel(),
         )
         self.want(self.data.draw(st.sampled_from(intents)), self.data.draw(st.sampled_from(PEOPLE)))
@@ -256,12 +278,17 @@ class Model:
         """The people do what the run waits for; a finished one is undone."""
         state = self.run.current
         unknown = next((one for one in self.run.steps.values() if one.status == "undo_unknown"), None)
+        due = next_check(self.run)
         if self.run.is_finished:
             self.want(RequestUndo(), BOB)
         elif self.run.is_undoing and unknown is not None:
             assert self.want(SettleUndo(step=unknown.key, choice="done"), BOB)
         elif state is not None and state.proposal is not None and state.proposal.is_unknown:
             assert self.want(Settle(proposal_id=state.proposal.id, choice="done"), BOB)
+        elif due is not None and due.checked is not None:
+            assert self.want(SettleCheck(step=due.step, choice=self.chance("keep", "undo")), BOB)
+        elif due is not None:
+            self.now = max(self.now, due.at)
         elif state is not None and state.proposal is not None:
             made = state.proposal.made
             agreed = [
@@ -272,15 +299,20 @@ class Model:
                 self.now += timedelta(minutes=10)  # nobody may; its time passes
 
 
+waits = st.sampled_from([None, None, 60.0, 400.0]).map(
+    lambda wait_s: None if wait_s is None else MetricCheck(metric_name="errors", check_after_s=wait_s)
+)
 runbooks = st.builds(
-    lambda idempotent, after, back: runbook(
-        *[step(f"s{place}", idempotent=one) for place, one in enumerate(idempotent)],
-        on_reject=tuple(step(f"r{place}") for place in range(after)),
+    lambda steps, after, back, check: runbook(
+        *[step(f"s{place}", idempotent=one, check=check) for place, (one, check) in enumerate(steps)],
+        on_reject=tuple(step(f"r{place}", check=one) for place, one in enumerate(after)),
         rollback_on_failure=back,
+        metric_check=check,
     ),
-    st.lists(st.booleans(), min_size=1, max_size=3),
-    st.integers(0, 1),
+    st.lists(st.tuples(st.booleans(), waits), min_size=1, max_size=3),
+    st.lists(waits, max_size=1),
     st.booleans(),
+    waits,
 )
 
 

@@ -25,8 +25,9 @@ from bot.engine.driver import Driver
 from bot.engine.execution import Execution
 from bot.engine.ledger import Ledger
 from bot.engine.making import Maker
+from bot.engine.measuring import Measuring
 from bot.engine.operations import Operations
-from bot.engine.ports import ClickRef
+from bot.engine.ports import ClickRef, Metrics
 from bot.engine.reception import Reception
 from bot.engine.starting import Start, Starting
 from bot.engine.suggesting import Suggester
@@ -142,6 +143,7 @@ class House:
         clock: VirtualClock | None = None,
         directory: FixedDirectory | None = None,
         action: DialAction | None = None,
+        metrics: Metrics | None = None,
         retry_journal_s: float = 0.01,
         wrap: Callable[[SqliteJournal], Any] = lambda journal: journal,
     ) -> House:
@@ -172,6 +174,7 @@ class House:
             maker=maker,
             admission=admission,
             execution=execution,
+            measuring=Measuring(metrics=metrics, catalog=get, clock=clock, redactor=Redactor()),
             directory=directory,
             catalog=get,
             action=lambda _: action,

@@ -31,10 +31,14 @@ from bot.runs.events import (
     ApprovalVoided,
     ArtifactRef,
     Asked,
+    BaselineTaken,
     CancelRequested,
+    CheckJudged,
+    CheckSettled,
     Event,
     Expectation,
     IncidentId,
+    Measured,
     ParamsEdited,
     Permission,
     ProposalExpired,
@@ -157,6 +161,13 @@ FACTS = Facts(
 ORIGIN = Origin(key="pagerduty:Q1", source="pagerduty", url="https://acme.pagerduty.example/incidents/Q1")
 STEP = StepKey(phase="on_reject", index=2)
 
+MEASURED = Measured(
+    metric="error_rate",
+    query="sum(rate(errors[1m]))",
+    better="lower",
+    description="5xx answers per second",
+    points=((1772366400.25, 0.5), (1772366405.25, 3.25)),
+)
 OF_RUNS: tuple[Event, ...] = (
     RunOpened(
         at=NOON,
@@ -220,6 +231,28 @@ OF_RUNS: tuple[Event, ...] = (
     UndoBlocked(at=at(20), step=STEP, reason="replicas drifted"),
     UndoSettled(
         at=at(20.5), step=STEP, choice="again", actor=ANA, permission=BY_GROUP, reason="it is free now"
+    ),
+    BaselineTaken(at=at(20.1), series=(MEASURED, Measured(metric="cpu_usage", trouble="not reached"))),
+    CheckJudged(
+        at=at(20.2),
+        verdict="worse",
+        sentence="error_rate is above its limit of 2.5: 0.5 before, 3.25 after",
+        series=MEASURED,
+        step=StepKey(phase="steps", index=1),
+        before=0.5,
+        after=3.25,
+        limit=2.5,
+        artifacts=(
+            ArtifactRef(name="check.png", media_type="image/png", digest="cd" * 32, size=9, alt="rising"),
+        ),
+    ),
+    CheckSettled(
+        at=at(20.3),
+        step=StepKey(phase="steps", index=1),
+        choice="keep",
+        actor=ANA,
+        permission=BY_GROUP,
+        reason="a deploy",
     ),
     CancelRequested(at=at(21), actor=ANA, permission=BY_GROUP, reason="wrong service"),
     RunFinished(at=at(22), status="rollback_incomplete", reason="an undo was blocked", left=("scale",)),

@@ -38,6 +38,8 @@ def strategy_of(hint: Any) -> st.SearchStrategy[Any]:
         hints = get_type_hints(hint)
         return st.builds(hint, **{one.name: strategy_of(hints[one.name]) for one in fields(hint)})
     arguments: tuple[Any, ...] = getattr(hint, "__args__", ())
+    if getattr(hint, "__origin__", None) is tuple and arguments[-1] is not ...:
+        return st.tuples(*map(strategy_of, arguments))
     if getattr(hint, "__origin__", None) is tuple:
         return st.lists(strategy_of(arguments[0]), max_size=2).map(tuple)
     if type(None) in arguments:
