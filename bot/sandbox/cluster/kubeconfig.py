@@ -9,10 +9,10 @@ from pathlib import Path
 from bot.sandbox.cluster.kinds import Json
 
 
-def text(url: str, *, context: str, token: str, authority: bytes | None, namespace: str = "default") -> str:
-    """A kubeconfig with one context that is the current one; `authority` is PEM, None without TLS."""
+def text(url: str, *, context: str, token: str, authority: bytes, namespace: str = "default") -> str:
+    """A kubeconfig with one context that is the current one; `authority` is PEM, empty without TLS."""
     cluster: Json = {"server": url}
-    if authority is not None:
+    if authority:
         cluster["certificate-authority-data"] = base64.b64encode(authority).decode()
     config = {
         "apiVersion": "v1",

@@ -9,6 +9,20 @@ from bot.sandbox.cluster.kinds import KINDS, Json
 Resources = Mapping[str, Mapping[str, str]]
 MIRROR = "kubernetes.io/config.mirror"
 
+_NODE_INFO = {
+    "architecture": "amd64",
+    "bootID": "00000000-0000-4000-8000-000000000000",
+    "containerRuntimeVersion": "standin://1",
+    "kernelVersion": "6.1.0",
+    "kubeProxyVersion": "",
+    "kubeletVersion": "v1.33.0",
+    "machineID": "00000000000000000000000000000000",
+    "operatingSystem": "linux",
+    "osImage": "stand-in",
+    "systemUUID": "00000000-0000-4000-8000-000000000000",
+}
+"""All of it: the official client's models refuse a node that leaves a required word out."""
+
 
 def _object(plural: str, name: str, namespace: str = "") -> Json:
     kind = KINDS[plural]
@@ -81,7 +95,7 @@ def node(name: str, *, most_pods: int) -> Json:
                 {"type": "InternalIP", "address": "10.0.0.1"},
                 {"type": "Hostname", "address": name},
             ],
-            "nodeInfo": {"kubeletVersion": "v1.33.0", "osImage": "stand-in", "architecture": "amd64"},
+            "nodeInfo": _NODE_INFO,
         },
     }
 

@@ -168,7 +168,10 @@ def _value(target: Any, path: str) -> Any:
 def _put(target: Any, path: str, value: Any) -> None:
     parent, last = _parent(target, path)
     if isinstance(parent, list):
-        parent.insert(len(parent) if last == "-" else int(last), value)
+        place = len(parent) if last == "-" else int(last)
+        if not 0 <= place <= len(parent):
+            raise IndexError(f"there is no place {place} in a list of {len(parent)}")
+        parent.insert(place, value)
     else:
         parent[last] = value
 

@@ -104,11 +104,19 @@ class Cluster(Stage):
     ) -> None:
         await self.stop()
 
+    @property
+    def authority(self) -> bytes:
+        """The certificate authority (PEM) that its certificate is from; empty without TLS."""
+        return self._tls.authority if self._tls else b""
+
     def write_kubeconfig(self, path: Path, context: str = "standin", *, namespace: str = "default") -> Path:
         """A kubeconfig whose one context leads here; gives the path."""
-        authority = self._tls.authority if self._tls else None
         content = kubeconfig.text(
-            self.base_url, context=context, token=self.http.token, authority=authority, namespace=namespace
+            self.base_url,
+            context=context,
+            token=self.http.token,
+            authority=self.authority,
+            namespace=namespace,
         )
         kubeconfig.write(path, content)
         return path
