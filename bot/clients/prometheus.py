@@ -12,7 +12,6 @@ import asyncio
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from time import monotonic
 from types import TracebackType
@@ -21,41 +20,17 @@ from typing import Any, Self
 import aiohttp
 from yarl import URL
 
+from bot.clients.series import SERIES_LIMIT, Answer, Series
 from bot.errors import BadInput, BotError
 from bot.settings.values import is_loopback
 
 POINTS_LIMIT = 2000
 """Points of one range; Prometheus itself refuses more than 11,000."""
 
-SERIES_LIMIT = 20
-"""Series that are read of one answer; `Answer.count` says how many there were."""
-
 _RESPONSE_LIMIT_BYTES = 4 * 1024 * 1024
 _QUERY_LIMIT = 4000
 _REASON_LIMIT = 200
 _PAUSE_S = 0.3
-
-Point = tuple[float, float]
-"""Seconds since 1970, and a finite value."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Series:
-    """One series: its labels and its finite points, oldest first."""
-
-    labels: Mapping[str, str] = field(default_factory=dict)
-    points: tuple[Point, ...] = ()
-    dropped: int = 0
-    """Points that were no finite number."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Answer:
-    """What a query answered; no series is an answer too."""
-
-    series: tuple[Series, ...] = ()
-    count: int = 0
-    """How many series there were; only the first `SERIES_LIMIT` are kept."""
 
 
 class PrometheusReader:

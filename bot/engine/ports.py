@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from bot.clients.prometheus import Answer
+from bot.clients.series import Answer
 from bot.runs.events import IncidentId, ProposalId, RunId
 from bot.runs.policy import Membership
 

@@ -21,6 +21,7 @@ class File:
     created: int
     content: bytes | None = None
     title: str | None = None
+    alt_txt: str = ""
     shares: dict[str, list[Json]] = field(default_factory=dict)
 
     @property
@@ -50,6 +51,8 @@ class File:
             "shares": {"public": {channel: list(posts) for channel, posts in self.shares.items()}},
             "channels": list(self.shares),
         }
+        if self.alt_txt:
+            shown["alt_txt"] = self.alt_txt
         if self.mimetype.startswith("text/") or self.mimetype == "application/json":
             text = content.decode("utf-8", "replace")
             shown["preview"] = text[:PREVIEW_CHARS]

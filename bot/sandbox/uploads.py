@@ -19,6 +19,8 @@ from bot.sandbox.protocol import Json, SlackError
 from bot.sandbox.webapi import Method
 from bot.sandbox.workspace import Workspace
 
+ALT_LIMIT = 1000
+
 
 class Uploads:
     """Takes files from the app and shares them `share_delay_s` later."""
@@ -46,6 +48,7 @@ class Uploads:
             name=name,
             length=int(length),
             user=workspace.app.user_id,
+            alt_txt=args.text("alt_txt")[:ALT_LIMIT],
             created=int(workspace.clock.now()),
         )
         workspace.files.promise(file)

@@ -209,7 +209,10 @@ class Gateway:
 
     async def _bring(self, file: Artifact) -> str:
         told = await self._calls.form(
-            "files.getUploadURLExternal", filename=file.name, length=str(max(1, len(file.body)))
+            "files.getUploadURLExternal",
+            filename=file.name,
+            length=str(max(1, len(file.body))),
+            alt_txt=file.alt or None,
         )
         try:
             # An empty file is refused by Slack; one newline says the same.

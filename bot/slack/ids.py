@@ -14,7 +14,7 @@ from typing import Any, Literal, cast
 
 from bot.engine.ports import ClickRef
 from bot.errors import BadInput
-from bot.runs.events import Choice, IncidentId, ProposalId, RunId, StepKey
+from bot.runs.events import CheckChoice, Choice, IncidentId, ProposalId, RunId, StepKey
 
 VALUE_LIMIT = 2000
 METADATA_LIMIT = 3000
@@ -46,6 +46,10 @@ SETTLE_UNDO: Mapping[str, UndoChoice] = {
 }
 """Action id to choice, for an undo that was blocked, failed, or whose outcome is unknown."""
 
+CHECK_KEEP, CHECK_UNDO = "check_keep", "check_undo"
+SETTLE_CHECK: Mapping[str, CheckChoice] = {CHECK_KEEP: "keep", CHECK_UNDO: "undo"}
+"""Action id to choice, for a metric check that came out worse or inconclusive."""
+
 REJECT_FORM = "reject_form"
 EDIT_FORM = "edit_form"
 START_FORM = "start_form"
@@ -64,7 +68,7 @@ _MENU_BLOCK = "menu:"
 
 @dataclass(frozen=True, kw_only=True)
 class RunRef:
-    """What a button about a whole run, or about the undo of one of its steps, carries."""
+    """What a button about a whole run, or about the undo or check of one of its steps, carries."""
 
     run_id: RunId
     step: StepKey | None = None

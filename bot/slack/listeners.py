@@ -72,6 +72,7 @@ class Listeners:
         }
         acts |= dict.fromkeys(ids.SETTLE, self._settle)
         acts |= dict.fromkeys(ids.SETTLE_UNDO, self._settle_undo)
+        acts |= dict.fromkeys(ids.SETTLE_CHECK, self._settle_check)
         return acts
 
     async def _approve(self, click: Click, caller: Caller) -> None:
@@ -96,6 +97,11 @@ class Listeners:
             raise BadInput("this button names no step", hint="use the newest message")
         choice = ids.SETTLE_UNDO[click.action_id]
         await self._operations.settle_undo(ref.run_id, ref.step, caller, choice=choice)
+
+    async def _settle_check(self, click: Click, caller: Caller) -> None:
+        ref = ids.parse_run(click.value)
+        choice = ids.SETTLE_CHECK[click.action_id]
+        await self._operations.settle_check(ref.run_id, ref.step, caller, choice=choice)
 
     async def _chosen(self, click: Click) -> None:
         """A runbook was chosen: in the start form it shows its parameters, in a thread it is suggested."""

@@ -6,7 +6,7 @@ Holds no state. What the outcome means for the record of a message is `reconcili
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -109,7 +109,7 @@ class Placing:
         for ref in message.artifacts:
             artifact = await self.journal.artifact(ref.digest)
             if artifact is not None:
-                files.append(artifact)
+                files.append(replace(artifact, alt=ref.alt))
         titled = [(file_title(one.name, incident_id=self.incident_id, key=message.key), one) for one in files]
         try:
             await self.gateway.upload(target.channel, files=titled, text=message.text, thread_ts=target.ts)

@@ -14,6 +14,8 @@ from bot.runs.events import (
     ApprovalVoided,
     Asked,
     CancelRequested,
+    CheckJudged,
+    CheckSettled,
     Event,
     ParamsEdited,
     ProposalExpired,
@@ -39,7 +41,7 @@ from bot.runs.events import (
 from bot.runs.state import Proposal, Run, StepState
 from bot.slack import text
 from bot.slack.message import Message, metadata_of
-from bot.slack.views import fate, history
+from bot.slack.views import check, fate, history
 from bot.slack.views.drawn import Drawn
 from bot.slack.views.menu import Menu
 from bot.slack.views.offer import Offer, asked_for, needs_file, offer, whole, whole_text
@@ -131,6 +133,11 @@ class RunThread:
                 yield self._decided(event, version, self._key_of(event.proposal_id))
             case UndoSettled():
                 yield self._decided(event, version, event.step)
+            case CheckJudged():
+                yield from self._check(event, version)
+            case CheckSettled():
+                view = history.decision(event, step=check.checked(self.run, event.step))
+                yield self._message(f"decision:{self.run.id}:{version}", view, version)
             case CancelRequested():
                 yield self._decided(event, version, StepKey())
             case UndoRequested():
@@ -272,7 +279,7 @@ class RunThread:
 
     def _undo_requested(self, event: UndoRequested, version: int) -> Iterator[Message]:
         before = self.run.events[version - 2] if version > 1 else None
-        if isinstance(before, UnknownSettled | UndoSettled) and before.at == event.at:
+        if isinstance(before, UnknownSettled | UndoSettled | CheckSettled) and before.at == event.at:
             return  # that decision has just said it
         yield self._decided(event, version, StepKey())
 
@@ -338,6 +345,33 @@ class RunThread:
         )
         view = unknown(self.run, state, event, asked=proposal.made.asked, ref=ref, became=became)
         return self._message(f"unknown:{proposal.id}", view, version, live=not became)
+
+    def _check(self, event: CheckJudged, version: int) -> Iterator[Message]:
+        one = self.run.checks[event.step]
+        is_open = self.run.is_asked_about(one) and self.run.cancel is None
+        became = ""
+        if one.settled is not None:
+            became = f"*{who(one.settled.actor)}* said: {history.CHECK_SETTLED_WORDS[one.settled.choice]}."
+        elif event.verdict != "better" and self.run.cancel is not None:
+            became = "*Called off:* the run was cancelled."
+        asked = self._asked_about(event.step)
+        view = check.check(self.run, event, asked=asked, is_open=is_open, became=became)
+        yield self._message(f"check:{self.run.id}:{version}", view, version, live=is_open)
+        for ref in event.artifacts:
+            file_key = f"file:{self.run.id}:{ref.digest[:DIGEST_SHOWN]}"
+            yield Message(
+                key=file_key,
+                place="thread",
+                text=check.picture_of(self.run, event, ref),
+                artifacts=(ref,),
+                metadata=metadata_of(file_key, **self._metadata(version)),
+            )
+
+    def _asked_about(self, key: StepKey | None) -> Asked | None:
+        """Those who were asked for the step that was checked, or for the last one that changed something."""
+        states = [self.run.steps[key]] if key is not None else list(self.run.with_effect[:1])
+        tried = states[0].effective if states else None
+        return tried.made.asked if tried is not None else None
 
     def _undo_question(self, event: UndoFinished | UndoBlocked, version: int, what: str) -> Message:
         state = self.run.steps[event.step]

@@ -19,6 +19,7 @@ delivered, and the same call says how to go on.
     decision:RUN:V                  who decided what, with what right and why; also what ended without anybody
     said:RUN:V                      the words of a step that speaks in this thread
     outcome:RUN:V, file:RUN:DIGEST  what came of a step or an undo, and its files
+    check:RUN:V                     a metric judged; live while a person has to say undo or keep
     unknown:ID, undo:RUN:STEP:V     questions only a person can answer; live until answered
     end:RUN:V                       how it ended; live while it offers to undo what stands, or another runbook
 

@@ -33,17 +33,25 @@ def transcript(
 def _message(message: Message | Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
     if isinstance(message, Message):
         speaker = "bot" if message.place == "thread" else f"bot → {_place(message.place, names)}"
-        files = [ref.name for ref in message.artifacts] + [one.name for one in message.files]
+        files = [_file(one.name, one.alt) for one in message.artifacts]
+        files += [_file(one.name, one.alt) for one in message.files]
         words, blocks = message.text, message.blocks
     else:
         speaker = _speaker(message, names)
-        files = [str(one.get("name") or one.get("title") or "") for one in message.get("files") or ()]
+        files = [
+            _file(str(one.get("name") or one.get("title") or ""), str(one.get("alt_txt") or ""))
+            for one in message.get("files") or ()
+        ]
         words, blocks = str(message.get("text") or ""), list(message.get("blocks") or ())
     body = [line for block in blocks for line in _block(block, names)] or readable(words, names=names).split(
         "\n"
     )
     body += [f"[File: {name}]" for name in files]
     return [f"{speaker}:", *(f"{_INDENT}{line}".rstrip() for line in body)]
+
+
+def _file(name: str, alt: str) -> str:
+    return f"{name}: {alt}" if alt else name
 
 
 def _place(place: str, names: Mapping[str, str]) -> str:

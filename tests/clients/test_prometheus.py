@@ -14,7 +14,8 @@ from aiohttp.test_utils import TestServer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.clients.prometheus import POINTS_LIMIT, SERIES_LIMIT, PrometheusReader, _answer, base_url_of
+from bot.clients.prometheus import POINTS_LIMIT, PrometheusReader, _answer, base_url_of
+from bot.clients.series import SERIES_LIMIT
 from bot.errors import BadInput, BotError
 
 NOW = datetime(2026, 11, 3, 2, 0, tzinfo=UTC)

@@ -11,6 +11,7 @@ from bot.runs.events import (
     ArtifactRef,
     Asked,
     CancelRequested,
+    CheckSettled,
     ParamsEdited,
     Permission,
     ProposalExpired,
@@ -35,6 +36,7 @@ SETTLED_WORDS = {
     "undo": "undo it",
     "stop": "stop here",
 }
+CHECK_SETTLED_WORDS = {"keep": "keep it", "undo": "undo it"}
 UNDO_SETTLED_WORDS = {"done": "it is undone", "again": "try the undo again", "stop": "stop undoing here"}
 
 Decision = (
@@ -45,6 +47,7 @@ Decision = (
     | ProposalVoided
     | ProposalExpired
     | CancelRequested
+    | CheckSettled
     | UnknownSettled
     | UndoRequested
     | UndoSettled
@@ -98,6 +101,9 @@ def decision(event: Decision, *, step: str) -> Drawn:  # noqa: C901 - one arm pe
         case UnknownSettled():
             words = f"*Settled* by {who(event.actor)}: {step}: {SETTLED_WORDS[event.choice]}.{_because(event.reason)}"
             return _with_why(words, event.permission, event.actor)
+        case CheckSettled():
+            words = f"*Decided* by {who(event.actor)} after the check of {step}: {CHECK_SETTLED_WORDS[event.choice]}."
+            return _with_why(words + _because(event.reason), event.permission, event.actor)
         case UndoSettled():
             words = (
                 f"*Settled* by {who(event.actor)}: undo of {step}: {UNDO_SETTLED_WORDS[event.choice]}."

@@ -31,6 +31,7 @@ from bot.slack.blocks import (
     section,
     total,
 )
+from bot.slack.views.check import follows
 from bot.slack.views.drawn import Drawn, drawn
 from bot.slack.views.menu import Menu, another_runbook
 from bot.slack.views.people import asked_people, how_many, mentions, names, who
@@ -196,6 +197,9 @@ def _bottom(one: Offer, *, is_cut: bool) -> list[JsonObject]:
             ]
         )
     )
+    afterwards = follows(one.runbook, one.step) if one.plan.changes and not one.is_dry_run else ""
+    if afterwards:
+        blocks.append(section(afterwards))
     progress = _progress(one)
     if progress:
         blocks.append(section(progress))

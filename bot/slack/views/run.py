@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot.engine.ports import Tail
+from bot.runs.due import next_check
 from bot.runs.events import RunFinished, StepKey
 from bot.runs.plan import JsonObject
 from bot.runs.state import Run, StepState
@@ -66,6 +67,11 @@ def run_card(run: Run, tail: Tail | None) -> Drawn:
                 f"*Waiting for* {text.value(queued.waiting_for, 300)}: place {queued.position} in the line."
             )
         )
+    due = next_check(run)
+    if due is not None and due.checked is None and not run.is_finished and run.cancel is None:
+        blocks.append(
+            section(f"*Next:* {text.code(due.check.metric_name)} is checked at {text.clock(due.at)}.")
+        )
     blocks += _tail(tail) if not run.is_finished else []
     if run.is_finished and run.with_effect and run.status != "succeeded":
         blocks.append(section(left_standing(run)))
@@ -89,6 +95,14 @@ def _title(run: Run) -> str:
 def _status(run: Run) -> str:
     words = RUN_WORDS[run.status]
     state = run.current
+    due = next_check(run)
+    if due is not None and not run.is_finished and not run.is_undoing and run.cancel is None:
+        metric = text.value(due.check.metric_name, 60)
+        return (
+            f"waits for the check of {metric}"
+            if due.checked is None
+            else f"the check of {metric} waits for people"
+        )
     if run.is_undoing:
         return "undoing what it did" if run.status == "running" else "its undo waits for people"
     if run.is_finished or state is None:
