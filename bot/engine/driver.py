@@ -142,10 +142,11 @@ class Driver:
     async def _propose(self, run: Run, key: StepKey, reason: str, *, ask: bool = False) -> None:
         """Append a proposal, or that there can be none. `ask`: a human is asked even where a tag would not.
 
-        What was put to people once stays theirs: neither an edit nor a void lets it run by itself after all.
+        What was put to people once stays theirs: neither an edit nor a void lets it run by itself after all. And what
+        is left after a first part is there to be asked for, whatever a tag says.
         """
         before = run.steps[key].proposal
-        ask = ask or (before is not None and not before.made.asked.unattended)
+        ask = ask or (before is not None and (not before.made.asked.unattended or before.leaves_more))
         try:
             made = await self.maker.make(run, key)
         except NotMade as problem:

@@ -100,10 +100,16 @@ class Maker:
         values = run_values(run)
         risk = step.rules.risk or step.action_rules.risk
         scope = self.scope(run, key=str(key), timeout_s=step.timeout_s, risk=risk)
+        scope = replace(scope, after=run.steps[key].after, in_parts=not run.opened.dry_run)
         plan = await self._concrete(step, values, run.runbook.params, scope)
         if step.rollback is None:
             return replace(plan, undo=_natural(step, plan))
-        return replace(plan, undo=await self._declared(step.rollback, values, run.runbook.params, scope))
+        whole = replace(scope, in_parts=False)
+        undo = await self._declared(step.rollback, values, run.runbook.params, whole)
+        if plan.part:
+            of = await self._concrete(step, values, run.runbook.params, whole)
+            return replace(plan, undo=_on_the_touched(undo, of))
+        return replace(plan, undo=_on_the_touched(undo, plan))
 
     async def _concrete(
         self, step: Step, values: JsonObject, params: Sequence[Param], scope: PlanScope
@@ -131,7 +137,19 @@ class Maker:
             will_run=inverse.will_run,
             expect=tuple(one.model_dump(mode="json") for one in rollback.step.expect),
             timeout_s=inverse.timeout_s,
+            per_target=inverse.per_target,
         )
+
+
+def _on_the_touched(undo: Undo, plan: Plan) -> Undo:
+    """An undo on some of the step's own targets is done on those that were touched; on any other, as it is written.
+
+    A host that only the rollback names (a balancer, say) has its reason, and the step could not touch it.
+    """
+    own = {target.key for target in plan.targets}
+    if not undo.per_target or len(undo.targets) < 2 or any(one.key not in own for one in undo.targets):
+        return replace(undo, per_target="")
+    return replace(undo, text=f"{undo.text} (where the step touched something)")
 
 
 def _undo_words(inverse: Plan) -> str:

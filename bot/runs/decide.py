@@ -13,6 +13,7 @@ how the run got there; a restart therefore continues exactly where the journal e
     walking back          → RunUndo, in strict reverse order of first starts, stopping at the first that fails
     open proposal         → Sleep until the reminder or the expiry; RunAction once the quorum is there
     step not proposed     → AskApproval (the driver plans it; unattended steps then run without a decision)
+    a part of it is done  → AskApproval for what it left, always put to people
     a check not passed    → Sleep until it is due, then RunCheck; worse walks back or asks, as the runbook says
     nothing left          → Finish
 """
@@ -239,6 +240,11 @@ def _skip(run: Run, intent: Skip, ground: Ground) -> tuple[Event, ...]:
 
 def _edit(run: Run, intent: Edit, ground: Ground) -> tuple[Event, ...]:
     _decidable(run, intent.proposal_id, ground.now)
+    if _find(run, intent.proposal_id)[0].after:
+        raise Refused(
+            "a part of this step ran with these parameters, so the rest runs with the same or not at all",
+            hint="reject it, and start the runbook again with others",
+        )
     permission = permit(
         (*ground.policy.approvers, *ground.starters),
         ground.caller,
@@ -594,7 +600,7 @@ def _at_step(run: Run, state: StepState, now: datetime) -> NextEffect:
     proposal = state.proposal
     if state.not_planned is not None:
         return _failed(run, now, f"step {state.step.name} could not be proposed: {state.not_planned.message}")
-    if proposal is None or proposal.status == "voided":
+    if proposal is None or proposal.status == "voided" or proposal.leaves_more:
         return AskApproval(step=state.key, reason=_reason_again(proposal))
     match proposal.status:
         case "proposed":
@@ -621,7 +627,11 @@ def _reason_again(proposal: Proposal | None) -> str:
     if proposal.edited is not None:
         return f"{_name(proposal.edited)} edited the parameters"
     if proposal.settled is not None:
+        if proposal.leaves_more:
+            return f"{_name(proposal.settled)} settled the part before as done"
         return f"{_name(proposal.settled)} chose to try again after an unknown outcome"
+    if proposal.leaves_more and proposal.result is not None:
+        return f"the part before succeeded: {proposal.result.summary}"
     return proposal.voided.reason if proposal.voided else ""
 
 

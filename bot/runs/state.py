@@ -149,6 +149,20 @@ class Proposal:
         return self.settled.at if self.settled is not None else self.finished_at
 
     @property
+    def leaves_more(self) -> bool:
+        """It succeeded, and the same step has a further part that nobody has agreed to yet."""
+        return self.status == "succeeded" and bool(self.made.plan.more)
+
+    @property
+    def touched(self) -> frozenset[str]:
+        """Keys of the targets it may have changed: those its outcome names, else all of them."""
+        if self.effect == "none" or self.started is None:
+            return frozenset()
+        named = self.result.undo_fill.get("touched") if self.result is not None else None
+        keys = (target.key for target in self.started.plan.targets)
+        return frozenset(named if isinstance(named, list) else keys)
+
+    @property
     def effect(self) -> Effect:
         """What it may have changed; a human's "done" makes an unknown effect an applied one."""
         if self.started is None:
@@ -253,7 +267,15 @@ class StepState:
     @property
     def is_over(self) -> bool:
         """Whether the run may go on to the next step."""
-        return self.proposal is not None and self.proposal.status in ("succeeded", "skipped")
+        if self.proposal is None or self.proposal.leaves_more:
+            return False
+        return self.proposal.status in ("succeeded", "skipped")
+
+    @property
+    def after(self) -> JsonObject:
+        """What the part of this step that succeeded last left to do; {} before the first part has."""
+        done = [one for one in self.proposals if one.leaves_more]
+        return done[-1].made.plan.more if done else {}
 
     @property
     def effective(self) -> Proposal | None:
@@ -270,7 +292,10 @@ class StepState:
 
     @property
     def undo(self) -> Undo | None:
-        """The undo captured before its first effective attempt, holes filled as far as outcomes did."""
+        """The undo captured before its first effective attempt, holes filled as far as outcomes did.
+
+        One for all its attempts and parts, done on whatever any of them touched.
+        """
         tried = self.effective
         if tried is None or tried.started is None:
             return None
@@ -278,10 +303,11 @@ class StepState:
         for one in self.proposals:
             fill |= one.result.undo_fill if one.result else {}
         try:
-            return tried.started.plan.undo.filled(fill)
+            undo = tried.started.plan.undo.filled(fill)
         except KeyError as missing:
             text = f"{tried.started.plan.undo.text} (not known: {missing.args[0]})"
             return Undo(kind="manual", text=text)
+        return undo.only_on(frozenset().union(*(one.touched for one in self.proposals)))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -72,10 +72,11 @@ class Offer:
 
     @property
     def place(self) -> str:
-        """`step 2 of 3`, `follow-up step 1 of 1`."""
+        """`step 2 of 3`, `follow-up step 1 of 1`, `step 2 of 3, part 1 of 2`."""
         steps = getattr(self.runbook, self.step.phase)
         which = "follow-up step" if self.step.phase == "on_reject" else "step"
-        return f"{which} {self.step.index + 1} of {len(steps)}"
+        part = f", {self.plan.part.partition(':')[0]}" if self.plan.part else ""
+        return f"{which} {self.step.index + 1} of {len(steps)}{part}"
 
     @property
     def name(self) -> str:
@@ -165,6 +166,8 @@ def _does(one: Offer) -> str:
 def _runbook_line(one: Offer) -> str:
     described = f": {text.value(one.runbook.description, 200)}" if one.runbook.description else ""
     line = f"{text.capital(one.place)} of runbook {text.code(one.runbook.name)}{described}"
+    if one.plan.part:
+        line += f"\n{text.capital(text.value(one.plan.part, 120))}"
     params = ", ".join(
         f"{text.value(name, 60)} = {text.value(given, 80)}" for name, given in _params(one)[:8]
     )

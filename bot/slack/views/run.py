@@ -194,7 +194,9 @@ def _own_words(state: StepState) -> str:
         case "succeeded" if proposal.settled is not None:
             return f"done, says {who(proposal.settled.actor)}"
         case "succeeded" if proposal.result is not None:
-            return f"done in {text.duration(proposal.result.duration_s)}"
+            part = proposal.made.plan.part.partition(":")[0]
+            took = text.duration(proposal.result.duration_s)
+            return f"{text.value(part, 40)} done in {took}" if part else f"done in {took}"
         case "failed" if proposal.result is not None:
             return f"failed: {text.value(proposal.result.summary, 120)}"
         case _:
