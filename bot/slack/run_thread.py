@@ -352,7 +352,7 @@ class RunThread:
         became = ""
         if one.settled is not None:
             became = f"*{who(one.settled.actor)}* said: {history.CHECK_SETTLED_WORDS[one.settled.choice]}."
-        elif event.verdict != "better" and self.run.cancel is not None:
+        elif self.run.cancel is not None and _asks(self.run, event):
             became = "*Called off:* the run was cancelled."
         asked = self._asked_about(event.step)
         view = check.check(self.run, event, asked=asked, is_open=is_open, became=became)
@@ -412,6 +412,13 @@ class RunThread:
             for version, event in enumerate(self.run.events, start=1)
             if isinstance(event, RunFinished)
         )
+
+
+def _asks(run: Run, event: CheckJudged) -> bool:
+    """Whether this check put a question to people, whatever became of it."""
+    return event.verdict == "inconclusive" or (
+        event.verdict == "worse" and not run.runbook.rollback_on_failure
+    )
 
 
 def _speaks_by_itself(proposal: Proposal) -> bool:

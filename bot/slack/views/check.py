@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot.catalog.schema import MetricCheck, Runbook
+from bot.runs.check import number
 from bot.runs.events import ArtifactRef, Asked, CheckJudged, StepKey
 from bot.runs.plan import JsonObject
 from bot.runs.state import Run
@@ -19,8 +20,6 @@ _SIGNS = {"better": "✓", "worse": "✗", "inconclusive": "?"}
 def check(run: Run, event: CheckJudged, *, asked: Asked | None, is_open: bool, became: str) -> Drawn:
     """The verdict in a sentence and a line; with the choice to undo or keep while a person has to make it."""
     head = f"{_SIGNS[event.verdict]} *Checked after {checked(run, event.step)}:* {_sentence(event)}"
-    if event.verdict == "worse" and run.runbook.rollback_on_failure:
-        head += " It is undone by itself, as the runbook says (rollback_on_failure)."
     blocks = [section(head)]
     line = _line(run, event)
     if line:
@@ -82,7 +81,9 @@ def _line(run: Run, event: CheckJudged) -> str:
         return ""
     points = (*before, *event.series.points)
     span = text.duration(points[-1][0] - points[0][0])
-    return f"{text.code(drawing)} over {span}; the bar is the first change"
+    values = [value for _, value in points]
+    bounds = f"between {number(min(values))} and {number(max(values))}"
+    return f"{text.code(drawing)} over {span}, {bounds}; the bar is the first change"
 
 
 def _buttons(run: Run, event: CheckJudged) -> list[JsonObject]:
