@@ -10,7 +10,7 @@ from bot.actions.kubernetes import objects
 from bot.actions.kubernetes.history import Revision, current_of, goal_of, restored_annotations
 from bot.actions.kubernetes.input import KubernetesInput
 from bot.actions.kubernetes.residents import sort_out
-from bot.actions.kubernetes.workload import Workload
+from bot.actions.kubernetes.workload import Owners, Workload
 from bot.errors import ActionFailed
 
 
@@ -95,7 +95,11 @@ def test_a_rollout_is_done_as_rollout_status_says() -> None:
     assert not workload(**{**done, "availableReplicas": 2}).rolled(digest).is_done
     assert not workload(**done, observedGeneration=3).rolled(digest).is_done
     assert workload(**done).rolled("other").broken
-    stuck: dict[str, Any] = {"type": "Progressing", "reason": "ProgressDeadlineExceeded", "message": "it has timed out"}
+    stuck: dict[str, Any] = {
+        "type": "Progressing",
+        "reason": "ProgressDeadlineExceeded",
+        "message": "it has timed out",
+    }
     assert workload(**done, conditions=[stuck]).rolled(digest).broken == "it has timed out"
 
 
@@ -114,7 +118,12 @@ def test_a_statefulset_is_rolled_when_its_revisions_agree() -> None:
 
 def test_a_daemonset_is_rolled_when_every_node_has_the_new_one() -> None:
     digest = objects.template_digest(template("api:2"))
-    done: dict[str, Any] = {"desiredNumberScheduled": 2, "updatedNumberScheduled": 2, "numberAvailable": 2, "numberReady": 2}
+    done: dict[str, Any] = {
+        "desiredNumberScheduled": 2,
+        "updatedNumberScheduled": 2,
+        "numberAvailable": 2,
+        "numberReady": 2,
+    }
     assert workload("daemonset", **done).rolled(digest).is_done
     assert not workload("daemonset", **{**done, "updatedNumberScheduled": 1}).rolled(digest).is_done
 
@@ -180,6 +189,23 @@ def pod(name: str, owner: str = "ReplicaSet", **more: Any) -> dict[str, Any]:
         **more.pop("metadata", {}),
     }
     return {"metadata": metadata, "spec": {}, **more}
+
+
+def replica(set_name: str, *, hashed: str = "", uid: str = "rs1") -> dict[str, Any]:
+    owner = {"kind": "ReplicaSet", "name": set_name, "uid": uid, "controller": True}
+    labels = {"app": "api", **({"pod-template-hash": hashed} if hashed else {})}
+    return {"metadata": {"uid": set_name, "ownerReferences": [owner], "labels": labels}}
+
+
+def test_a_deployments_own_pods_are_told_by_the_replica_set_named_after_it() -> None:
+    own = Owners(workload=workload(), name="api")
+    assert own.has(replica("api-5d4", hashed="5d4"))
+    assert not own.has(replica("api-canary-5d4", hashed="5d4"))
+    assert not own.has(pod("bare", ""))
+    odd = replica("an-older-one", uid="rs7")
+    assert not own.has(odd)
+    assert not own.is_clear(odd), "so the ReplicaSets are read"
+    assert Owners(workload=workload(), name="api", adopted=frozenset({"rs7"})).has(odd)
 
 
 EMPTY_DIR = {"volumes": [{"name": "x", "emptyDir": {}}]}

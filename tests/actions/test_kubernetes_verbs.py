@@ -164,6 +164,19 @@ async def test_a_restart_that_does_not_come_back_says_how_far_it_came(there: Gro
     assert outcome.output.count("deleted payments/api-") == 3
 
 
+async def test_a_restart_leaves_pods_alone_that_only_match_the_selector(there: Ground) -> None:
+    labels = {"app": "api", "track": "canary"}
+    container = {"name": "api", "image": "shop:3"}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [container]}}
+    there.cluster.deployment("payments", "api-canary", template=template)
+    await there.cluster.settled()
+    canary = {uid for uid, name in there.pods().items() if name.startswith("api-canary")}
+    assert canary
+    _, outcome = await there.do(action="restart", **API)
+    assert outcome.output.count("deleted ") == 3
+    assert canary <= set(there.pods())
+
+
 async def test_nothing_to_restart_is_said(there: Ground) -> None:
     await there.do(action="scale", replicas=0, **API)
     with pytest.raises(ActionFailed, match="nothing to restart"):

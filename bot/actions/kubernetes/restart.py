@@ -18,6 +18,7 @@ from bot.actions.kubernetes.order import Order, version
 from bot.actions.kubernetes.site import Site
 from bot.actions.kubernetes.waiting import Judged, watch
 from bot.actions.kubernetes.workload import (
+    Owners,
     Workload,
     owners,
     path,
@@ -26,7 +27,7 @@ from bot.actions.kubernetes.workload import (
     watch_workload,
     why_not,
 )
-from bot.clients.kubernetes import Answer, ClusterReader, State
+from bot.clients.kubernetes import Answer, ClusterReader, Listed, State
 from bot.clients.kubernetes.writer import STRATEGIC
 from bot.errors import ActionError, ActionFailed, ActionRetry, ActionUnknown
 from bot.runs.plan import JsonObject
@@ -92,7 +93,7 @@ class Restart:
         if order.site.given.strategy == "rollout":
             await self._annotate(order)
             return Outcome(verdict="succeeded", effect="none", summary=f"the cluster would {order.plan.text}")
-        _, pods = await self._pods(order)
+        _, _, pods = await self._pods(order)
         sent = await _each(order, pods)
         kept = [one for one in sent if one.fate != "done"]
         if kept:
@@ -144,18 +145,20 @@ class Restart:
 
     # ------------------------------------------------------------ by deleting
 
-    async def _pods(self, order: Order) -> tuple[Workload, list[JsonObject]]:
+    async def _pods(self, order: Order) -> tuple[Owners, Listed, list[JsonObject]]:
         """The workload, still as approved, and its pods that are not on their way out already."""
         order.patience.begin()
         workload = await read(order.site, order.reader)
         order.compare(workload.guarded)
-        owned_by = await owners(order.site, order.reader, workload)
-        found = await order.reader.collection(pods_path(order.site), (("labelSelector", workload.selector),))
-        ours = [one for one in found if objects.controller(one).get("uid") in owned_by]
-        return workload, [one for one in ours if not objects.is_ending(one) and not objects.is_finished(one)]
+        found = await order.reader.listed(pods_path(order.site), (("labelSelector", workload.selector),))
+        own = await owners(order.site, order.reader, workload, found.items)
+        ours = [one for one in found.items if own.has(one)]
+        going = [one for one in ours if not objects.is_ending(one) and not objects.is_finished(one)]
+        return own, found, going
 
     async def _delete(self, order: Order) -> Outcome:
-        workload, pods = await self._pods(order)
+        own, found, pods = await self._pods(order)
+        workload = own.workload
         old = {objects.uid(one) for one in pods}
         sent = await _each(order, pods)
         gone = [one for one in sent if one.fate == "done"]
@@ -166,12 +169,16 @@ class Restart:
             return Outcome(verdict="failed", effect=effect, summary=_account(sent), output=_listing(sent))
 
         def judge(state: State) -> Judged:
-            new = [pod for key, pod in state.items() if key not in old and objects.is_ready(pod)]
+            new = [
+                pod for key, pod in state.items() if key not in old and objects.is_ready(pod) and own.has(pod)
+            ]
             text = f"{len(new)} of {workload.wanted} ready"
             return Judged(text=text, is_done=len(new) >= workload.wanted)
 
         query = (("labelSelector", workload.selector),)
-        waited = await watch(order.reader, pods_path(order.site), query, judge, order.patience, order.note)
+        waited = await watch(
+            order.reader, pods_path(order.site), query, judge, order.patience, order.note, since=found
+        )
         why = ""
         if waited.ending == "deadline":
             why = await why_not(order.site, order.reader, workload.selector)

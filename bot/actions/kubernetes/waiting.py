@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from bot.actions.base import Effect, Outcome
-from bot.clients.kubernetes import ClusterReader, State
+from bot.clients.kubernetes import ClusterReader, Listed, State
 from bot.errors import ActionError, ActionFailed
 
 Ending = Literal["done", "broken", "deadline", "stopped"]
@@ -112,6 +112,8 @@ async def watch(
     judge: Callable[[State], Judged],
     patience: Patience,
     note: Callable[[str], None],
+    *,
+    since: Listed | None = None,
 ) -> Waited:
     """Watch a collection until `judge` is satisfied or says it is broken; notes how far it is as it goes.
 
@@ -121,7 +123,7 @@ async def watch(
 
     async def look() -> None:
         nonlocal seen
-        async with aclosing(reader.follow(path, query)) as states:
+        async with aclosing(reader.follow(path, query, since=since)) as states:
             async for state in states:
                 seen = judge(state)
                 note(seen.text)

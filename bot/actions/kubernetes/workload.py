@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bot.actions.kubernetes import objects
@@ -191,11 +192,44 @@ async def why_not(site: Site, reader: ClusterReader, selector: str) -> str:
     return objects.why_not_ready(pods)
 
 
-async def owners(site: Site, reader: ClusterReader, workload: Workload) -> set[str]:
-    """The uids that its pods name as their owner: its own, or those of a deployment's ReplicaSets."""
-    if workload.kind != "deployment":
-        return {workload.uid}
+async def owners(site: Site, reader: ClusterReader, workload: Workload, pods: Iterable[JsonObject]) -> Owners:
+    """Who may own pods of this workload, as far as it takes to tell which of `pods` are its own.
+
+    Another deployment's pods can match the same selector (a canary's often do), so the owner decides: the workload
+    itself, or for a deployment the ReplicaSet named after it and its template's hash. Only where a pod's ReplicaSet
+    has another name (an adopted one) the ReplicaSets are read.
+    """
+    known = Owners(workload=workload, name=site.name)
+    if workload.kind != "deployment" or all(known.is_clear(pod) for pod in pods):
+        return known
     found = await reader.collection(
         f"{APPS}/namespaces/{site.given.namespace}/replicasets", (("labelSelector", workload.selector),)
     )
-    return {objects.uid(one) for one in found if objects.controller(one).get("uid") == workload.uid}
+    adopted = (objects.uid(one) for one in found if objects.controller(one).get("uid") == workload.uid)
+    return replace(known, adopted=frozenset(adopted))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Owners:
+    """Tells which pods are a workload's own."""
+
+    workload: Workload
+    name: str
+    adopted: frozenset[str] = frozenset()
+
+    def has(self, pod: JsonObject) -> bool:
+        """Whether the pod is its own."""
+        owner = objects.controller(pod)
+        if self.workload.kind != "deployment":
+            return owner.get("uid") == self.workload.uid
+        return owner.get("uid") in self.adopted or self._is_named_after(pod)
+
+    def is_clear(self, pod: JsonObject) -> bool:
+        """Whether its ReplicaSet's name alone tells whose it is."""
+        owner = objects.controller(pod)
+        label = (objects.meta(pod).get("labels") or {}).get(objects.POD_TEMPLATE_HASH, "")
+        return owner.get("kind") != "ReplicaSet" or bool(label and str(owner["name"]).endswith(f"-{label}"))
+
+    def _is_named_after(self, pod: JsonObject) -> bool:
+        label = (objects.meta(pod).get("labels") or {}).get(objects.POD_TEMPLATE_HASH, "")
+        return bool(label) and objects.controller(pod).get("name") == f"{self.name}-{label}"

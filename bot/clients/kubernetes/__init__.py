@@ -7,7 +7,7 @@ package, at the first request: it costs two seconds and 200 MB.
 
 from bot.clients.kubernetes.clusters import Clusters
 from bot.clients.kubernetes.connection import Answer
-from bot.clients.kubernetes.reader import ClusterReader, State
+from bot.clients.kubernetes.reader import ClusterReader, Listed, State
 from bot.clients.kubernetes.writer import ClusterWriter
 
-__all__ = ["Answer", "ClusterReader", "ClusterWriter", "Clusters", "State"]
+__all__ = ["Answer", "ClusterReader", "ClusterWriter", "Clusters", "Listed", "State"]

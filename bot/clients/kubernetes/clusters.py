@@ -8,8 +8,8 @@ from bot.clients.kubernetes.pace import Pace
 from bot.clients.kubernetes.reader import ClusterReader
 from bot.clients.kubernetes.writer import ClusterWriter
 
-REQUESTS_PER_S, BURST = 50.0, 100
-"""kubectl allows itself 50 a second and bursts of 300."""
+REQUESTS_PER_S, BURST = 50.0, 300
+"""What one kubectl allows itself, here for everything this process does with a cluster."""
 
 
 class Clusters:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
 
 from bot.clients.kubernetes.connection import Answer, Connection
 from bot.errors import ActionFailed, ActionRetry
@@ -19,6 +20,20 @@ WATCH_S = 30
 """A watch that died without a word is found out this late at the latest: it is asked for anew so often anyway."""
 PATIENCE_WITH_OVERLOAD = 4
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
+"""Between two watches where the first ended early; one that lasted is followed by the next at once."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """A collection as it was read, and the version from which its changes can be followed."""
+
+    items: tuple[JsonObject, ...]
+    version: str
+
+    @property
+    def state(self) -> dict[str, JsonObject]:
+        """By uid."""
+        return {one["metadata"]["uid"]: one for one in self.items}
 
 
 class ClusterReader:
@@ -42,42 +57,55 @@ class ClusterReader:
 
     async def collection(
         self, path: str, query: Query = (), *, timeout_s: float | None = None
-    ) -> list[JsonObject]:
+    ) -> tuple[JsonObject, ...]:
         """Every object of it, page by page; raises like `get`."""
-        found, _ = await self._list(path, query, timeout_s)
-        return found
+        return (await self.listed(path, query, timeout_s=timeout_s)).items
 
-    async def follow(self, path: str, query: Query = ()) -> AsyncGenerator[State, None]:
-        """The collection now, and again after every change, for as long as it is iterated.
+    async def listed(self, path: str, query: Query = (), *, timeout_s: float | None = None) -> Listed:
+        """The same, with the version to follow it from."""
+        found: list[JsonObject] = []
+        page: Query = ()
+        while True:
+            answer = await self._read(path, (*query, ("limit", PAGE), *page), timeout_s)
+            items, facts = answer.body.get("items"), answer.body.get("metadata")
+            if answer.status == 404 or not isinstance(facts, dict):
+                raise ActionFailed(f"{self.cluster} has no collection {path}: {answer.said}")
+            found += items or []
+            if not facts.get("continue"):
+                return Listed(items=tuple(found), version=str(facts.get("resourceVersion", "")))
+            page = (("continue", facts["continue"]),)
 
-        Survives cuts, overload and an outdated resourceVersion by asking again, ever more slowly while it fails.
+    async def follow(
+        self, path: str, query: Query = (), *, since: Listed | None = None
+    ) -> AsyncGenerator[State, None]:
+        """The collection now (or as it was `since`), and again after every change, for as long as it is iterated.
+
+        Survives cuts, overload and an outdated version by asking again, ever more slowly while it fails.
         Raises only ActionFailed, where reading is refused. Close it with `aclosing`.
         """
+        clock = asyncio.get_running_loop().time
         pause_s = FIRST_PAUSE_S
-        version = ""
-        state: dict[str, JsonObject] = {}
+        version, state = (since.version, since.state) if since else ("", {})
+        if since:
+            yield dict(state)
         while True:
+            began = clock()
             try:
                 if not version:
-                    found, version = await self._list(path, query, None)
-                    state = {one["metadata"]["uid"]: one for one in found}
+                    now = await self.listed(path, query)
+                    version, state = now.version, now.state
                     yield dict(state)
                 async with aclosing(self._changes(path, query, version)) as changes:
                     async for event in changes:
-                        pause_s = FIRST_PAUSE_S
-                        if event["type"] == "ERROR":
-                            version = ""
-                            break
+                        # An ERROR event has no such version, and is read anew like everything that is no event.
                         version = event["object"]["metadata"]["resourceVersion"]
                         if _applied(state, event):
                             yield dict(state)
-            except ActionRetry:
+            except (ActionRetry, KeyError, TypeError):
                 version = ""
-            except (KeyError, TypeError):
-                version = ""  # an event that is none: read everything again instead of guessing
-            else:
-                if version:
-                    continue
+            if clock() - began > WATCH_S / 2:
+                pause_s = FIRST_PAUSE_S
+                continue
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
 
@@ -92,19 +120,6 @@ class ClusterReader:
         async with self._connection.stream(path, query=asked, idle_s=WATCH_S + 5) as events:
             async for event in events:
                 yield event
-
-    async def _list(self, path: str, query: Query, timeout_s: float | None) -> tuple[list[JsonObject], str]:
-        found: list[JsonObject] = []
-        page: Query = ()
-        while True:
-            answer = await self._read(path, (*query, ("limit", PAGE), *page), timeout_s)
-            items, facts = answer.body.get("items"), answer.body.get("metadata")
-            if answer.status == 404 or not isinstance(facts, dict):
-                raise ActionFailed(f"{self.cluster} has no collection {path}: {answer.said}")
-            found += items or []
-            if not facts.get("continue"):
-                return found, str(facts.get("resourceVersion", ""))
-            page = (("continue", facts["continue"]),)
 
     async def _read(self, path: str, query: Query, timeout_s: float | None) -> Answer:
         for attempt in range(PATIENCE_WITH_OVERLOAD):
