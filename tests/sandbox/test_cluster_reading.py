@@ -117,17 +117,11 @@ async def test_a_watch_goes_on_from_the_version_of_a_list(both: tuple[Cluster, C
     cluster, api = both
     _, listed = await api.get("/apis/apps/v1/deployments")
     cluster.deployment("payments", "late")
-    cluster.hold()
-    seen = [
-        (word, body["metadata"]["name"])
-        async for word, body in api.watch(
-            "/apis/apps/v1/deployments",
-            resourceVersion=listed["metadata"]["resourceVersion"],
-            timeoutSeconds="0.1",
-            fieldSelector="metadata.name=late",
-        )
-    ]
-    assert seen[0] == ("ADDED", "late")
+    version = listed["metadata"]["resourceVersion"]
+    events = api.watch("/apis/apps/v1/deployments", resourceVersion=version)
+    word, body = await anext(events)
+    assert (word, body["metadata"]["name"]) == ("ADDED", "late")
+    await events.aclose()
 
 
 async def test_what_stops_matching_a_watch_is_deleted_there_and_comes_back_as_added(
@@ -166,9 +160,11 @@ async def test_a_watch_from_too_long_ago_is_told_to_list_again(both: tuple[Clust
 
 async def test_a_list_through_a_watch_ends_with_a_marked_bookmark(both: tuple[Cluster, Calls]) -> None:
     cluster, api = both
-    query = {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan", "timeoutSeconds": "0.05"}
-    seen = [one async for one in api.watch(PODS, allowWatchBookmarks="true", **query)]
-    assert [word for word, _ in seen[:4]] == ["ADDED", "ADDED", "ADDED", "BOOKMARK"]
+    query = {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
+    events = api.watch(PODS, allowWatchBookmarks="true", **query)
+    seen = [await anext(events) for _ in range(4)]
+    await events.aclose()
+    assert [word for word, _ in seen] == ["ADDED", "ADDED", "ADDED", "BOOKMARK"]
     metadata = seen[3][1]["metadata"]
     assert metadata["annotations"] == {"k8s.io/initial-events-end": "true"}
     assert metadata["resourceVersion"] == str(cluster.world.version)
@@ -204,6 +200,15 @@ async def test_discovery_names_every_kind_and_what_can_be_done_with_it(both: tup
     groups = [one["name"] for one in (await api.get("/apis"))[1]["groups"]]
     assert {"apps", "policy", "autoscaling", "rbac.authorization.k8s.io"} <= set(groups)
     assert (await api.get("/version"))[1]["minor"].isdecimal()
+
+
+@pytest.mark.parametrize(
+    "word", ["limit", "timeoutSeconds", "resourceVersion", "labelSelector", "fieldSelector"]
+)
+async def test_a_query_that_makes_no_sense_is_a_bad_request(both: tuple[Cluster, Calls], word: str) -> None:
+    query = {} if word == "limit" else {"watch": "true"}
+    code, body = await both[1].get(PODS, **{word: "x y=z"}, **query)
+    assert (code, body["reason"]) == (400, "BadRequest")
 
 
 def test_a_moment_is_written_as_the_api_does() -> None:

@@ -1,4 +1,4 @@
-"""What the stand-in's controllers do: rolling within limits, numbered revisions, order, and pods that never get ready."""
+"""What the stand-in's controllers do: rolling within limits, revisions, order, and pods that never get ready."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from bot.sandbox.cluster.kinds import Json
 from bot.sandbox.cluster.refusals import bad_request
+from bot.sandbox.cluster.selectors import number
 
 Line = tuple[float, str]
 
@@ -67,16 +68,14 @@ def _check_started(pod: Json, container: str) -> None:
 
 
 def _cut(lines: list[Line], query: Mapping[str, str], *, now: float) -> str:
-    if query.get("sinceSeconds"):
-        lines = [one for one in lines if one[0] >= now - int(query["sinceSeconds"])]
-    if query.get("tailLines"):
-        count = int(query["tailLines"])
+    since, count, most = (number(query, word) for word in ("sinceSeconds", "tailLines", "limitBytes"))
+    if since is not None:
+        lines = [one for one in lines if one[0] >= now - since]
+    if count is not None:
         lines = lines[-count:] if count else []
     if query.get("timestamps") in ("true", "1"):
         texts = [f"{datetime.fromtimestamp(at, UTC).isoformat()} {line}" for at, line in lines]
     else:
         texts = [line for _, line in lines]
     text = "".join(f"{line}\n" for line in texts)
-    if query.get("limitBytes"):
-        return text.encode()[: int(query["limitBytes"])].decode(errors="ignore")
-    return text
+    return text if most is None else text.encode()[:most].decode(errors="ignore")

@@ -128,7 +128,3 @@ def too_many(why: str, *, causes: Sequence[Cause] = (), retry_after_s: int = 0) 
     """Later, perhaps: a disruption budget or a busy server."""
     details = {"causes": [cause.body() for cause in causes]} if causes else {}
     return Refusal(429, "TooManyRequests", why, details, retry_after_s)
-
-
-def internal(why: str) -> Refusal:
-    return Refusal(500, "InternalError", f"Internal error occurred: {why}")

@@ -1,4 +1,4 @@
-"""Label and field selectors: read from a query or an object, then asked of objects."""
+"""What a query asks for: label and field selectors, which an object may hold as well, and plain numbers."""
 
 from __future__ import annotations
 
@@ -103,6 +103,17 @@ def value_at(body: Json, path: str) -> Any:
     for part in path.split("."):
         found = found.get(part) if isinstance(found, dict) else None
     return found
+
+
+def number(query: Mapping[str, str], name: str) -> int | None:
+    """A parameter that is a number; None when it is left out. Raises Refusal (400)."""
+    text = query.get(name, "")
+    if not text:
+        return None
+    try:
+        return int(text)
+    except ValueError as error:
+        raise bad_request(f"{name}: {text!r} is no number") from error
 
 
 def _as_field(value: Any) -> str:

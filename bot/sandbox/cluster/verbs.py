@@ -24,7 +24,7 @@ from bot.sandbox.cluster.refusals import (
     not_found,
 )
 from bot.sandbox.cluster.rights import Rights
-from bot.sandbox.cluster.selectors import by_fields, by_labels
+from bot.sandbox.cluster.selectors import by_fields, by_labels, number
 from bot.sandbox.cluster.world import Record, World, changed, place_of, stamp
 
 
@@ -212,21 +212,21 @@ class Verbs:
 
 
 def _page(call: Call) -> tuple[tuple[str, str] | None, int]:
-    token = call.query.get("continue", "")
+    token, limit = call.query.get("continue", ""), number(call.query, "limit") or 0
+    if not token:
+        return None, limit
     try:
-        limit = int(call.query.get("limit") or 0)
-        if not token:
-            return None, limit
         namespace, name = json.loads(base64.urlsafe_b64decode(token))
     except (binascii.Error, ValueError) as error:
-        raise expired(0, 0) if token else bad_request(f"limit: {error}") from error
+        raise expired(0, 0) from error
     return (namespace, name), limit
 
 
 def _delete_options(call: Call) -> Json:
     options = dict(call.body) if isinstance(call.body, dict) else {}
-    if call.query.get("gracePeriodSeconds"):
-        options["gracePeriodSeconds"] = int(call.query["gracePeriodSeconds"])
+    grace = number(call.query, "gracePeriodSeconds")
+    if grace is not None:
+        options["gracePeriodSeconds"] = grace
     if call.query.get("propagationPolicy"):
         options["propagationPolicy"] = call.query["propagationPolicy"]
     return options

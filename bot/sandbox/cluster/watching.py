@@ -12,8 +12,8 @@ from collections.abc import AsyncIterator
 
 from bot.sandbox.cluster.kinds import Json
 from bot.sandbox.cluster.paths import Call
-from bot.sandbox.cluster.refusals import Refusal, bad_request
-from bot.sandbox.cluster.selectors import by_fields, by_labels
+from bot.sandbox.cluster.refusals import bad_request
+from bot.sandbox.cluster.selectors import by_fields, by_labels, number
 from bot.sandbox.cluster.tables import table
 from bot.sandbox.cluster.verbs import Verbs
 from bot.sandbox.cluster.world import Change, Record, World
@@ -41,6 +41,8 @@ class Watch:
         self._ended = ended
         self._by_label = by_labels(call.query.get("labelSelector", ""))
         self._by_field = by_fields(call.kind, call.query.get("fieldSelector", ""))
+        asked_s = number(call.query, "timeoutSeconds")
+        self._longest_s = LONGEST_S if asked_s is None else asked_s
         self._wants_bookmarks = call.query.get("allowWatchBookmarks") in ("true", "1")
         self._changes: asyncio.Queue[Change | None] = asyncio.Queue()
         asked = call.query.get("resourceVersion", "")
@@ -68,9 +70,8 @@ class Watch:
             yield self._line("ADDED", record)
         if self._says_where_the_list_ends:
             yield self._bookmark(_INITIAL_END)
-        asked = self._call.query.get("timeoutSeconds")
         loop = asyncio.get_running_loop()
-        end = loop.time() + (float(asked) if asked else LONGEST_S)
+        end = loop.time() + self._longest_s
         while (left := end - loop.time()) > 0 and not self._ended.is_set():
             change = await self._next(min(left, self._bookmark_every_s))
             if change is None:
@@ -81,10 +82,6 @@ class Watch:
             line = self._seen(change)
             if line is not None:
                 yield line
-
-    def refused(self, refusal: Refusal) -> bytes:
-        """An error inside a stream that has begun."""
-        return _encoded({"type": "ERROR", "object": refusal.body()})
 
     async def _next(self, timeout_s: float) -> Change | None:
         getting = asyncio.ensure_future(self._changes.get())
@@ -119,7 +116,9 @@ class Watch:
 
     def _bookmark(self, notes: Json | None = None) -> bytes:
         kind = self._call.kind
-        metadata: Json = {"resourceVersion": str(max(self._last, self._world.version))}
+        # Never further than what was sent: a client goes on from here.
+        version = self._world.version if self._changes.empty() else self._last
+        metadata: Json = {"resourceVersion": str(version)}
         if notes:
             metadata["annotations"] = notes
         if self._as_table:

@@ -8,7 +8,6 @@ from bot.sandbox.cluster.kinds import Json
 from bot.sandbox.cluster.world import Place, World, changed, condition, owner_of, place_of, stamp
 
 CORDON_TAINT = "node.kubernetes.io/unschedulable"
-_MIRROR = "kubernetes.io/config.mirror"
 
 
 def reconcile_node(turn: Turn, node: Json) -> None:
@@ -182,8 +181,3 @@ def _status(turn: Turn, pod: Json, *, phase: str, is_up: bool) -> Json:
         "startTime": pod["status"].get("startTime", stamp(turn.now)),
         **addresses,
     }
-
-
-def is_mirror(pod: Json) -> bool:
-    """The API's picture of a pod that a node runs from a file."""
-    return _MIRROR in (pod["metadata"].get("annotations") or {})
