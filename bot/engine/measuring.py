@@ -65,9 +65,11 @@ class Measuring:
         """The verdict on one check, with a picture where there is something to show."""
         now = self.clock.now()
         before = _baseline_of(run, due.check.metric_name)
-        asked = self._asked(run, due.check.metric_name) if before is None or not before.query else before
+        # What was rendered then is asked again; what went wrong with reading it then is no reason not to try now.
+        known = replace(before, points=(), trouble="") if before is not None and before.query else None
+        asked = known or self._asked(run, due.check.metric_name)
         since = run.baseline.at if run.baseline is not None else due.ended_at
-        after = await self._after(replace(asked, points=()), due, since, now)
+        after = await self._after(asked, due, since, now)
         judgement, levels = _judged(due, before, after, since, now)
         drawing = Picture(
             title=_title(run, after),
