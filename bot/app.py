@@ -27,6 +27,7 @@ from bot.api.routes import Doors, create_app
 from bot.catalog.in_force import CatalogInForce
 from bot.catalog.schema import Catalog
 from bot.clients.http import HttpClient
+from bot.clients.kubernetes import Clusters
 from bot.clients.pagerduty import PagerDutyReader
 from bot.clients.prometheus import PrometheusReader
 from bot.clients.ssh import SshPool
@@ -79,6 +80,7 @@ class App:
     door: SlackDoor
     server: web.Application
     ssh: SshPool
+    clusters: Clusters
     reader: PagerDutyReader | None
     metrics: PrometheusReader | None
     port: int = 0
@@ -135,6 +137,7 @@ class App:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.ssh.aclose()
+        await self.clusters.aclose()
         if self.reader is not None:
             await self.reader.close()
         if self.metrics is not None:
@@ -179,6 +182,7 @@ async def _wire(
     )
     directory = SlackDirectory(gateway, clock=clock)
     ssh = SshPool(config=settings.ssh_config, known_hosts=settings.ssh_known_hosts)
+    clusters = Clusters(kubeconfig=settings.kubeconfig)
     reader = _reader(settings)
     metrics = _metrics(settings)
     us = Self()
@@ -192,6 +196,7 @@ async def _wire(
         http=cache(HttpClient),
         post=StepPosts(gateway, clock=clock),
         secret=settings.secret,
+        kubernetes=lambda: clusters,
     )
 
     @cache
@@ -278,6 +283,7 @@ async def _wire(
         door=door,
         server=_server(settings, journal, door, reception, in_force, clock),
         ssh=ssh,
+        clusters=clusters,
         reader=reader,
         metrics=metrics,
     )

@@ -46,6 +46,7 @@ class Settings(BaseModel):
     audit_key: SecretStr
     ssh_config: Path | None
     ssh_known_hosts: Path | None
+    kubeconfig: str
     prometheus_url: str
     prometheus_token: SecretStr
     secrets_dir: Path | None

@@ -159,6 +159,11 @@ ROWS: tuple[Row, ...] = (
         absent=None,
     ),
     Row(
+        variable="KUBECONFIG",
+        field="kubeconfig",
+        what="how the catalog's clusters are reached, as for kubectl; without one, the cluster the bot runs in",
+    ),
+    Row(
         variable="BOT_PROMETHEUS_URL",
         field="prometheus_url",
         what="the Prometheus that metric checks ask; without one every check is put to a person",
