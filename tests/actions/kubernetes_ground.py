@@ -25,15 +25,17 @@ AGENT: dict[str, Any] = {"namespace": "payments", "daemonset": "agent"}
 
 
 class Noting(Told):
-    """A progress that says when it was first told something."""
+    """A progress that says when it was first told certain words."""
 
-    def __init__(self) -> None:
+    def __init__(self, words: str = "") -> None:
         super().__init__()
         self.noted = asyncio.Event()
+        self._words = words
 
     def note(self, text: str) -> None:
         super().note(text)
-        self.noted.set()
+        if self._words in text:
+            self.noted.set()
 
 
 @dataclass
@@ -44,6 +46,7 @@ class Ground:
     clusters: Clusters
     action: KubernetesAction
     bench: Bench
+    kubeconfig: Path
 
     @property
     def scope(self) -> PlanScope:
@@ -119,6 +122,12 @@ async def ground(
         bench = Bench(catalog=catalog(clusters={"standin": PLACE}))
         tools = replace(bench.tools, kubernetes=lambda: clusters)
         try:
-            yield Ground(cluster=cluster, clusters=clusters, action=KubernetesAction(tools), bench=bench)
+            yield Ground(
+                cluster=cluster,
+                clusters=clusters,
+                action=KubernetesAction(tools),
+                bench=bench,
+                kubeconfig=kubeconfig,
+            )
         finally:
             await clusters.aclose()

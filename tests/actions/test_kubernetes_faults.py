@@ -38,7 +38,6 @@ BEFORE: dict[str, Fault] = {
 }
 AMBIGUOUS: dict[str, Fault] = {
     "500": Fault(kind="status", code=500),
-    "503": Fault(kind="status", code=503, reason="ServiceUnavailable"),
     "silence": Fault(kind="silence"),
     "cut": Fault(kind="cut"),
     "garbage": Fault(kind="garbage"),
@@ -65,7 +64,7 @@ class Broken:
 
 async def requests_of(folder: Path, given: dict[str, Any]) -> int:
     """How many requests executing takes when nothing breaks."""
-    async with ground(folder) as there:
+    async with ground(folder, **SLOW) as there:
         plan = await there.plan(**given)
         there.cluster.requests.clear()
         outcome = await there.execute(plan)
@@ -74,7 +73,7 @@ async def requests_of(folder: Path, given: dict[str, Any]) -> int:
 
 
 async def broken_at(folder: Path, given: dict[str, Any], fault: Fault, index: int) -> Broken:
-    async with ground(folder, request_timeout_s=1.0) as there:
+    async with ground(folder, request_timeout_s=1.0, **SLOW) as there:
         plan = await there.plan(**given)
         before = state(there)
         there.cluster.requests.clear()
@@ -93,7 +92,9 @@ def state(there: Ground) -> Any:
     return asked, there.pods()
 
 
-AT_ONCE = 4
+AT_ONCE = 8
+SLOW = {"ready_after_s": 0.02, "stop_after_s": 0.02}
+"""Slow enough that every verb has something to watch."""
 KINDS = ("deployments", "statefulsets", "daemonsets", "nodes")
 
 

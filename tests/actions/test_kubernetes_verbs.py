@@ -12,6 +12,7 @@ import pytest
 
 from bot.errors import ActionFailed, NotPermitted
 from bot.sandbox.cluster.manifests import pod_template
+from bot.sandbox.cluster.server import Cluster
 from tests.actions.kubernetes_ground import AGENT, API, DB, PLACE, Ground, Noting, ground
 from tests.fakes.actions import Told
 
@@ -309,6 +310,20 @@ async def test_a_budget_that_lets_go_one_by_one_is_waited_for(tmp_path: Path) ->
         assert outcome.verdict == "succeeded", outcome
 
 
+async def test_a_drain_that_is_stopped_lets_no_more_go_and_tells_both_lists(there: Ground) -> None:
+    there.cluster.budget("payments", "api", min_available=3)
+    plan = await there.plan(action="drain", node="n1")
+    told = Noting("held back by a disruption budget")
+    running = asyncio.create_task(there.execute(plan, told=told))
+    await told.noted.wait()
+    told.stop.set()
+    outcome = await running
+    assert (outcome.verdict, outcome.effect) == ("failed", "partial")
+    assert "stopped by request" in outcome.summary
+    assert "not evicted payments/api-" in outcome.output
+    assert (await there.undo(plan)).verdict == "succeeded"
+
+
 async def test_what_would_be_lost_for_good_needs_consent_by_name(there: Ground) -> None:
     there.cluster.pod("payments", "lonely", node="n1")
     template = pod_template("cache", image="cache:1", has_emptydir=True)
@@ -411,3 +426,21 @@ async def test_admission_that_refuses_is_told_in_the_servers_words(there: Ground
     outcome = await there.execute(plan)
     assert (outcome.verdict, outcome.effect) == ("failed", "none")
     assert words in outcome.summary
+
+
+async def test_a_cluster_behind_tls_is_trusted_by_its_own_authority(tmp_path: Path) -> None:
+    async with ground(tmp_path, is_tls=True) as there:
+        plan, outcome = await there.do(action="scale", replicas=4, **API)
+        assert outcome.verdict == "succeeded"
+        stranger = Cluster(is_tls=True)
+        await stranger.start()
+        try:
+            there.kubeconfig.write_text(
+                there.kubeconfig.read_text().replace(there.cluster.base_url, stranger.base_url)
+            )
+            await there.clusters.aclose()
+            refused = await there.execute(plan)
+        finally:
+            await stranger.stop()
+        assert (refused.verdict, refused.effect) == ("failed", "none")
+        assert "cannot be trusted" in refused.summary

@@ -129,6 +129,7 @@ class Evicting:
                 await self.order.patience.pause(GONE_PAUSE_S)
             elif answer.status == 429:
                 self.words[uid] = answer.said
+                self._tell()
                 pause_s = min(answer.retry_after_s or BUDGET_PAUSE_S, LONGEST_BUDGET_PAUSE_S)
                 await self.order.patience.pause(pause_s)
             else:
@@ -162,7 +163,8 @@ class Evicting:
 
     def _tell(self) -> None:
         fates = Counter(self.fates.values())
-        waiting = f", {fates['waits']} not let go yet" if fates["waits"] else ""
+        held = sum(fate == "waits" and bool(self.words.get(uid)) for uid, fate in self.fates.items())
+        waiting = f", {held} held back by a disruption budget" if held else ""
         self.order.note(f"{fates['gone']} of {len(self.pods)} pods gone{waiting}")
 
     def _reason(self) -> str:
