@@ -8,13 +8,14 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from tests.bench import click, help_text, lint, step, webhook
+from tests.bench import click, fleet, help_text, lint, step, webhook
 from tests.bench.harness import Row, noise, table
 
 MEASURES: dict[str, Callable[[Path], Awaitable[list[Row]]]] = {
     "webhook": webhook.measure,
     "click": click.measure,
     "step": step.measure,
+    "fleet": fleet.measure,
     "help": help_text.measure,
     "lint": lint.measure,
 }

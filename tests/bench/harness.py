@@ -53,6 +53,8 @@ class Row:
     beside: Figures
     promised_ms: float | None = None
     """None: shown for what it explains, promised nowhere."""
+    promised_ratio: float | None = None
+    """The promise is how our median stands to that of the other."""
     is_own: bool = True
     """The promise is about our own time, what is left when the other is taken away; else about all of it."""
 
@@ -62,8 +64,15 @@ class Row:
         return self.ours.p50_ms - self.beside.p50_ms
 
     @property
+    def ratio(self) -> float:
+        """Our median over the other."""
+        return self.ours.p50_ms / self.beside.p50_ms
+
+    @property
     def is_kept(self) -> bool:
         """Whether it is as fast as promised."""
+        if self.promised_ratio is not None:
+            return self.ratio <= self.promised_ratio
         found_ms = self.own_ms if self.is_own else self.ours.p50_ms
         return self.promised_ms is None or found_ms <= self.promised_ms
 
@@ -72,6 +81,9 @@ class Row:
         promise = ""
         if self.promised_ms is not None:
             promise = f"{'own' if self.is_own else 'p50'} ≤ {self.promised_ms:g}"
+        if self.promised_ratio is not None:
+            promise = f"ratio ≤ {self.promised_ratio:g}x"
+        if promise:
             promise += "  kept" if self.is_kept else "  MISSED"
         return (
             self.what,
@@ -82,7 +94,7 @@ class Row:
             f"{self.beside.p50_ms:.2f}",
             f"{self.beside.p95_ms:.2f}",
             f"{self.own_ms:.2f}",
-            f"{self.ours.p50_ms / self.beside.p50_ms:.1f}x",
+            f"{self.ratio:.2f}x",
             promise,
         )
 

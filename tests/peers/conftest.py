@@ -81,11 +81,18 @@ class Sshd:
 @pytest.fixture
 def sshd(tmp_path: Path) -> Iterator[Sshd]:
     """A real sshd with a host key of its own that lets one key in as the user who runs the tests."""
+    with running_sshd(tmp_path) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def running_sshd(folder: Path, *, settings: str = "") -> Iterator[Sshd]:
+    """The same with further lines of its configuration, until the block ends."""
     binary = program("sshd", "/usr/sbin/sshd")
     program("pgrep")
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
-    root = tmp_path / "sshd"
+    root = folder / "sshd"
     root.mkdir(mode=0o700)
     host_key, client_key = (asyncssh.generate_private_key("ssh-ed25519") for _ in range(2))
     for name, key in (("host_key", host_key), ("client_key", client_key)):
@@ -97,7 +104,8 @@ def sshd(tmp_path: Path) -> Iterator[Sshd]:
     (root / "sshd_config").write_text(
         f"Port {port}\nListenAddress 127.0.0.1\nHostKey {root}/host_key\nPidFile none\n"
         f"AuthorizedKeysFile {root}/authorized_keys\nStrictModes no\nPasswordAuthentication no\n"
-        "KbdInteractiveAuthentication no\nUsePAM no\nPermitRootLogin prohibit-password\nLogLevel ERROR\n"
+        "KbdInteractiveAuthentication no\nUsePAM no\nPermitRootLogin prohibit-password\n"
+        f"LogLevel ERROR\n{settings}"
     )
     process = subprocess.Popen([binary, "-D", "-e", "-f", str(root / "sshd_config")], stderr=subprocess.PIPE)
     server = Sshd(root=root, port=port, user=_user(), process=process)
