@@ -71,13 +71,14 @@ class Scene:
     _pages: int = 0
 
     async def page(self) -> tuple[float, Json]:
-        """Send a signed webhook; how long until its first message stood in the workspace, and that message."""
+        """Send a signed webhook; how long until the root of its thread stood in the workspace, and that message."""
         self._pages += 1
         body = pages.webhook("triggered", at=datetime.now(UTC), incident=f"Q{self._pages:013d}")
         first: asyncio.Future[tuple[float, Json]] = asyncio.get_running_loop().create_future()
 
         def told(change: Change) -> None:
-            if change.kind == "message" and not first.done():
+            # A root: what is still said in the thread of the page before is none of this one's.
+            if change.kind == "message" and "thread_ts" not in change.body and not first.done():
                 first.set_result((time.perf_counter(), change.body))
 
         forget = self.slack.workspace.changes.listen(told)
