@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -45,7 +45,7 @@ def checked(
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        report(error, document, location, known=field_names(model))
+        report(error, document, location, known=field_names(model), model=model)
         return None
 
 
@@ -56,6 +56,7 @@ def report(
     *,
     known: Collection[str] = (),
     skip: Collection[Location] = (),
+    model: type[BaseModel] | None = None,
 ) -> int:
     """Note each error of a validation at its place, apart from those at or below `skip`; answers how many."""
     reported: set[tuple[Location, str]] = set()
@@ -63,13 +64,33 @@ def report(
         place = _existing(document, (*location, *item["loc"]))
         if any(place[: len(skipped)] == tuple(skipped) for skipped in skip):
             continue
-        code, message, hint = _sentence(item, known)
+        there = known if len(item["loc"]) == 1 else _fields_within(model, item["loc"][:-1])
+        code, message, hint = _sentence(item, there)
         # A union reports once for each of its members; a person made one mistake.
         if (place, code) in reported:
             continue
         reported.add((place, code))
         document.report(code, message, place, hint=hint, of_key=item["type"] == "extra_forbidden")
     return len(reported)
+
+
+def _fields_within(model: type[BaseModel] | None, place: Sequence[str | int]) -> list[str]:
+    """The keys taken at a place within a model; [] where that is not one kind of mapping alone."""
+    for part in place:
+        if model is None:
+            return []
+        field = next((one for name, one in model.model_fields.items() if part in (name, one.alias)), None)
+        if field is None:  # an index, or the name of a union's member
+            continue
+        models = [kind for kind in _kinds(field.annotation) if isinstance(kind, type)]
+        models = [kind for kind in models if issubclass(kind, BaseModel)]
+        model = models[0] if len(models) == 1 else None
+    return field_names(model) if model is not None else []
+
+
+def _kinds(annotation: Any) -> list[Any]:
+    inner = get_args(annotation)
+    return [kind for one in inner for kind in _kinds(one)] if inner else [annotation]
 
 
 def field_names(model: type[BaseModel]) -> list[str]:
@@ -98,11 +119,14 @@ def _existing(document: Document, location: Location) -> Location:
     return found
 
 
+_A_NAME = "letters, digits, dots, dashes and underscores, no spaces: clear-cache"
+
+
 def _sentence(item: Any, known: Collection[str]) -> tuple[str, str, str]:
     kind = item["type"]
     name = str(item["loc"][-1]) if item["loc"] else ""
     if kind == "extra_forbidden":
-        message, hint = unknown_field(name, known if len(item["loc"]) == 1 else ())
+        message, hint = unknown_field(name, known)
         return "RB010", message, hint
     if kind == "missing":
         return "RB011", f"the field {name!r} is missing", ""
@@ -112,6 +136,7 @@ def _sentence(item: Any, known: Collection[str]) -> tuple[str, str, str]:
         is_number = kind == "string_type" and isinstance(item["input"], int | float | bool)
         return "RB012", _WORDS[kind], _QUOTE_IT if is_number else ""
     if kind == "string_pattern_mismatch":
-        return "RB012", f"{item['input']!r} does not have the form {item['ctx']['pattern']}", ""
+        hint = _A_NAME if item["ctx"]["pattern"].startswith("^[A-Za-z0-9][A-Za-z0-9._-]") else ""
+        return "RB012", f"{item['input']!r} does not have the form {item['ctx']['pattern']}", hint
     text = re.sub(r"^(Input|Value|String|List|Tuple) should ", "it should ", item["msg"])
     return "RB012", text[0].lower() + text[1:], ""

@@ -34,6 +34,8 @@ VARIABLES: Mapping[str, str] = {
 }
 """What a condition may speak of; each is absent where the incident does not have it."""
 
+_OVERLOAD = re.compile(r"No matching overloads found : ([^\s(]+)(?:\(([^)]*)\))?")
+_KINDS = {"double": "a number", "int": "a whole number", "string": "text", "bool": "true or false"}
 _LENGTH_LIMIT = 2000
 _LARGEST = 1.7e308
 _PLACE = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*)")
@@ -92,8 +94,8 @@ class Condition:
         )
         if isinstance(trial, NotEvaluable) and "No matching overloads" in trial.reason:
             raise ConditionError(
-                f"the condition mixes kinds that never fit: {trial.reason}",
-                hint="numbers are decimals here, so reckon with 1.0 instead of 1",
+                f"the condition mixes kinds that never fit: {_in_words(trial.reason)}",
+                hint="text stands in quotes, numbers without; numbers are decimals, so reckon with 1.0 instead of 1",
             )
         return condition
 
@@ -145,6 +147,18 @@ def _type_name(kind: Any) -> str:
     return {"STRING": "text", "INT": "a number", "DOUBLE": "a number", "DYN": "a bare value"}.get(
         str(kind.name() if callable(kind.name) else kind.name), "something else"
     )
+
+
+def _in_words(reason: str) -> str:
+    """`'>' between a number and text` for the library's `No matching overloads found : _>_(double, string)`."""
+    called = _OVERLOAD.search(reason)
+    if called is None:
+        return reason
+    operator = called.group(1).strip("_") or called.group(1)
+    if not called.group(2):
+        return repr(operator)
+    kinds = [_KINDS.get(kind.strip(), kind.strip()) for kind in called.group(2).split(",")]
+    return f"{operator!r} between {' and '.join(kinds)}" if len(kinds) > 1 else f"{operator!r} of {kinds[0]}"
 
 
 def _first_line(text: str) -> str:

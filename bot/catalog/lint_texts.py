@@ -12,6 +12,15 @@ from bot.catalog.templating import Site, check_template, references, sites
 
 _NAMED = re.compile(r"\{\{ ([\w.-]+) \}\}")
 _ROOTS = ("incident", "params", "steps", "service", "run")
+FACTS = {
+    "incident": (
+        *("id", "title", "symptom", "environment", "urgency", "priority", "status", "url", "number"),
+        *("metric_name", "value", "anomaly_score"),
+    ),
+    "service": ("name", "team", "channel", "host", "environment"),
+    "run": ("id", "runbook", "environment"),
+}
+"""What there is to look up besides params and outputs: a name beside these would only be missed at 2 a.m."""
 
 
 def lint(part: Part, input_models: InputModels) -> None:
@@ -61,6 +70,9 @@ def _check_path(part: Part, path: str, place: Location) -> None:
         _check_param(part, path, rest, place)
     elif root == "steps":
         _check_step(part, path, rest, place)
+    elif rest[0] not in FACTS[root] or len(rest) > 1:
+        hint = closest(rest[0], FACTS[root]) or f"known: {', '.join(FACTS[root])}"
+        _report(part, path, f"nothing is known as {{{{ {path} }}}}", place, hint=hint)
 
 
 def _check_param(part: Part, path: str, rest: list[str], place: Location) -> None:

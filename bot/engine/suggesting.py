@@ -144,7 +144,7 @@ def runbook_named(catalog: Catalog, name: str) -> Runbook:
     if found is None:
         near = nearest(name, list(catalog.runbooks))
         hint = f"did you mean {near!r}?" if near else "`/runbook list` shows them all"
-        raise BadInput(f"there is no runbook {name!r}", hint=hint)
+        raise BadInput(f"there is no runbook {name[:60]!r}", hint=hint)
     return found
 
 

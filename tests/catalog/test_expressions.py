@@ -50,6 +50,7 @@ def test_an_error_while_evaluating_never_counts_as_met() -> None:
         ("anomaly_score >", 1, 16, "it ends too early"),
         ("true &&\nfoo > 1", 2, 1, "undeclared reference to 'foo'"),
         ("title > 3", 1, 7, "no matching overload"),
+        ("anomaly_score > 'a'", 1, 1, "'>' between a number and text"),
         ("value + 1 > 2", 1, 1, "never fit"),
         ("open('/etc/passwd')", 1, 5, "undeclared reference"),
     ],
