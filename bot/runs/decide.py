@@ -577,7 +577,10 @@ def _next_undo(run: Run, now: datetime) -> NextEffect:
             return RunUndo(step=state.key)
         if state.status == "undo_unknown" and state.undoing.settled is None:
             return AskHuman()
-        return _finish(run, now, "rollback_incomplete", f"the undo of step {state.step.name} did not succeed")
+        told = f"the undo of step {state.step.name} did not succeed"
+        if state.status == "undo_blocked":  # nothing was tried
+            told = f"step {state.step.name} was not undone"
+        return _finish(run, now, "rollback_incomplete", told)
     return _finish(run, now, "rolled_back", run.undo_request.reason if run.undo_request else "")
 
 

@@ -25,6 +25,7 @@ from bot.catalog import encoding
 
 CUT_MARK = "… (cut)"
 EMPTY = "–"
+SHORT_ID = 8
 """Slack refuses an empty text."""
 
 _WORD_JOINER = "\u2060"
@@ -331,6 +332,11 @@ def listed(items: Sequence[str], *, last: str = "and", most: int = 12) -> str:
     if len(shown) < 2:
         return "".join(shown)
     return f"{', '.join(shown[:-1])} {last} {shown[-1]}"
+
+
+def short_id(name: str) -> str:
+    """Enough of an id to tell two apart; it is there to be compared, not to be read aloud."""
+    return value(name[:SHORT_ID], SHORT_ID)
 
 
 def sentence(text: str) -> str:

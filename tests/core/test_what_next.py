@@ -266,7 +266,7 @@ CASES = [
     Case(
         "an undo that was blocked",
         (TWO_STEPS, *BOTH, OVER, WALK, UndoBlocked(at=NOW, step=SECOND, reason="drift")),
-        finish("rollback_incomplete", "b", "a", reason="the undo of step b did not succeed"),
+        finish("rollback_incomplete", "b", "a", reason="step b was not undone"),
     ),
     Case(
         "an undo whose outcome is unknown",

@@ -24,6 +24,8 @@ from tests.slack.stage import (
     LINKS,
     MENU,
     RUN,
+    RUNBOOK,
+    SCALE,
     SCALE_PLAN,
     START,
     UNATTENDED,
@@ -373,3 +375,43 @@ def test_a_file_hides_nothing() -> None:
     body = stage.message("whole:p-1").files[0].body.decode()
     assert "⟨U+202E⟩" in body
     assert "⟨U+200B⟩" in body
+
+
+def test_a_step_is_headed_by_what_its_author_says_it_is_for() -> None:
+    purpose = "Run more of it, so that each does less."
+    described = SCALE.model_copy(update={"description": purpose})
+    steps = tuple(described if step.name == SCALE.name else step for step in RUNBOOK.steps)
+    shown = (
+        Stage(runbook=RUNBOOK.model_copy(update={"steps": steps}))
+        .opened()
+        .suggested()
+        .message("suggestion:p-1")
+    )
+    assert shown.blocks[1]["text"]["text"].startswith(f"*{purpose}*")
+    assert purpose in shown.text
+    assert "PUT https://api.acme.example/scale" in json.dumps(shown.blocks)
+
+
+def test_an_end_without_any_effect_says_that_nothing_was_changed() -> None:
+    rejected = runs.StepRejected(
+        at=START, proposal_id=ProposalId("p-1"), actor=ANN, permission=BY_GROUP, reason="not tonight"
+    )
+    stage = Stage().opened().suggested().taken().ran(rejected).ended("rejected", "not tonight")
+    end = json.dumps(stage.show()[-1].blocks)
+    assert "Nothing was changed." in end
+    assert "not tonight" not in end, "the decision above it gives the reason"
+    assert "approved" not in end, "nobody's approval led to anything"
+
+
+def test_an_end_that_left_something_does_not_say_so() -> None:
+    stage = (
+        Stage()
+        .opened()
+        .suggested()
+        .taken()
+        .approved()
+        .started()
+        .finished()
+        .ended("failed", "x", ("scale-out",))
+    )
+    assert "Nothing was changed" not in json.dumps(stage.show()[-1].blocks)

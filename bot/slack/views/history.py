@@ -202,7 +202,7 @@ def outcome(result: Result, *, title: str, is_by_itself: bool = False, is_dry_ru
     notes = _notes(result)
     if notes:
         blocks.append(section("\n".join(notes)))
-    if result.output.strip():
+    if result.output.strip() not in ("", result.summary.strip()):
         output = (f"{text.CUT_MARK}\n" if result.output_cut else "") + result.output
         blocks.append(section(text.fence_end(output, OUTPUT_ROOM)))
     small = _output_notes(result)

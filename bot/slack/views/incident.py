@@ -62,7 +62,9 @@ def incident_card(incident: Incident, *, links: Mapping[str, str]) -> Drawn:
         blocks.append(section(f"*Symptom:* {text.value(facts.symptom, 400)}"))
     if incident.opened.last_times:
         lines = [f"• {_last_time(one)}" for one in incident.opened.last_times[:5]]
-        blocks.append(section("*Last time, for this service and symptom:*\n" + "\n".join(lines)))
+        blocks.append(
+            section("*Tried before on this service, the closest symptom first:*\n" + "\n".join(lines))
+        )
     blocks.append(context(*_small_print(incident)))
     return drawn(_sentence(facts), blocks)
 
@@ -137,7 +139,7 @@ def _last_time(last: LastTime) -> str:
 def _small_print(incident: Incident) -> list[str]:
     opened = incident.opened
     by = f" by {who(opened.by)}" if opened.by else f" by {text.value(_source(opened.origin), 60)}"
-    shown = [f"Opened {text.moment(opened.at)}{by} · incident {text.code(incident.incident_id, 60)}"]
+    shown = [f"Opened {text.moment(opened.at)}{by} · incident {text.short_id(incident.incident_id)}"]
     if incident.facts.from_text:
         shown.append("Read from the message's text, not from the source itself: check it there.")
     return shown

@@ -85,6 +85,13 @@ class Offer:
         return str(steps[self.step.index].name) if self.step.index < len(steps) else ""
 
     @property
+    def described(self) -> str:
+        """What the catalog's author says the step is for; "" where that is no more than its name."""
+        steps = getattr(self.runbook, self.step.phase)
+        words = str(steps[self.step.index].description).strip() if self.step.index < len(steps) else ""
+        return "" if words == self.name else words
+
+    @property
     def environments(self) -> str:
         """The environment it touches, "" where it touches none."""
         return ", ".join(sorted({one.environment for one in self.plan.targets if one.environment}))
@@ -143,6 +150,8 @@ def _open(one: Offer, menu: Menu) -> Drawn:
 def _top(one: Offer) -> list[JsonObject]:
     title = "Dry run" if one.is_dry_run else "Next safe step"
     blocks = [header(f"{title}: {one.name or one.place}"), section(f"*{_does(one)}*\n{_runbook_line(one)}")]
+    if one.described and not exactly(one.plan):
+        blocks.append(section(text.sentence(_planned(one))))
     if one.reason:
         blocks.append(section(f"*What is new:* {text.stopped(text.spoken(one.reason, 600))}"))
     if one.asked.message:
@@ -160,6 +169,11 @@ def _step(one: Offer) -> str:
 
 
 def _does(one: Offer) -> str:
+    """The author's purpose before the bot's own words: what exactly runs stands below it, whole."""
+    return text.value(text.capital(one.described), 300) if one.described else _planned(one)
+
+
+def _planned(one: Offer) -> str:
     return text.value(text.capital(one.plan.text) or one.name, 300)
 
 
@@ -281,7 +295,10 @@ def _call(one: Offer) -> str:
     people = mentions(one.asked)
     call = f"{people}: " if people else ""
     place = f" in {text.value(one.environments, 80)}" if one.environments else ""
-    what = f"Next safe step, {asked_for(one)}{place}: {text.sentence(_does(one))}"
+    exact = (
+        f" {text.sentence(_planned(one))}" if one.described else ""
+    )  # no code block follows in a notification
+    what = f"Next safe step, {asked_for(one)}{place}: {text.sentence(_does(one))}{exact}"
     return f"{call}{what} It waits for a decision until {text.moment(one.expires_at)}."
 
 

@@ -109,12 +109,17 @@ def undo_question(
     if run.is_finished:
         left_out.add("undo_stop")
     choices = [one for one in UNDO_CHOICES if one.action_id not in left_out]
-    head = f"*{step_title(run, state.key)}: its undo needs a person.* {text.sentence(text.value(what, 600))}"
+    has_none = state.undo is None or (state.undo.kind == "none" and is_manual)
+    need = "it has no undo" if has_none else "its undo needs a person"
+    head = f"*{step_title(run, state.key)}: {need}.* {text.sentence(text.value(what, 600))}"
+    if has_none and not became:
+        head += " It stays as it is, unless somebody puts it right by hand and says so here."
     carried = ids.run_value(ids.RunRef(run_id=run.id, step=state.key))
     blocks = [section(head), *_question(asked, choices, carried=carried, became=became)]
     people = mentions(asked) if asked is not None and not became else ""
     call = f"{people}: " if people else ""
-    return drawn(f"{call}The undo of {step_title(run, state.key)} needs a person. {became}".strip(), blocks)
+    sentence = f"{step_title(run, state.key)}: {need}."
+    return drawn(f"{call}{sentence} {became}".strip(), blocks)
 
 
 def _question(

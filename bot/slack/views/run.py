@@ -13,6 +13,7 @@ from bot.slack.views.drawn import Drawn, drawn
 from bot.slack.views.incident import RUN_WORDS
 from bot.slack.views.menu import Menu, another_runbook
 from bot.slack.views.people import names, who
+from bot.slack.views.undertaking import is_its_command
 
 SHOWN_STEPS = 24
 """More steps than this are shown around the one the run stands at."""
@@ -231,7 +232,7 @@ def _cancel_button(run: Run) -> JsonObject:
 def _small_print(run: Run) -> str:
     by = f" by {who(run.opened.requester)}" if run.opened.requester is not None else ""
     commit = f" · catalog {text.code(run.opened.catalog_commit[:12])}" if run.opened.catalog_commit else ""
-    return f"Started {text.moment(run.opened.at)}{by} · run {text.code(run.id, 60)}{commit}"
+    return f"Started {text.moment(run.opened.at)}{by} · run {text.short_id(run.id)}{commit}"
 
 
 def left_standing(run: Run) -> str:
@@ -248,7 +249,7 @@ def _undo_words(state: StepState) -> str:
     undo = state.undo
     if undo is None or undo.kind == "none":
         return f"no undo: {text.value(undo.text, 150)}" if undo is not None and undo.text else "no undo"
-    words = text.value(undo.text, 150)
+    words = text.code(undo.text, 150) if is_its_command(undo) else text.value(undo.text, 150)
     return f"undo by hand: {words}" if undo.kind == "manual" else f"undo: {words}"
 
 
@@ -259,7 +260,8 @@ def end(run: Run, event: RunFinished, *, is_last: bool, menu: Menu) -> Drawn:
     """How it ended; while it is the last word, with a button to undo what stands and a menu to go on."""
     seconds = (event.at - run.opened.at).total_seconds()
     took = f" after {text.duration(seconds)}" if seconds >= 1 else ""
-    reason = f": {text.value(event.reason, 400)}" if event.reason else ""
+    words = _news(run, event)
+    reason = f": {text.value(words, 400)}" if words else ""
     head = f"*{_title(run)} {_ended(event)}*{took}{reason}"
     blocks = [section(text.sentence(head))]
     decided = _decided_by(run, event)
@@ -272,9 +274,32 @@ def end(run: Run, event: RunFinished, *, is_last: bool, menu: Menu) -> Drawn:
     elif event.left:
         left = text.listed([text.value(name, 60) for name in event.left])
         blocks.append(section(f"*Left as it was done:* {left}."))
+    if event.status not in ("succeeded", "rolled_back") and not _may_have_changed(run):
+        blocks.append(section("*Nothing was changed.*"))
     if is_last and event.status != "succeeded":
         blocks += another_runbook(menu, incident_id=run.incident_id, place=f"end-{run.version}")
     return drawn(text.sentence(f"{_title(run)} {_ended(event)}{took}{reason}"), blocks)
+
+
+def _news(run: Run, event: RunFinished) -> str:
+    """The reason without what the message just above says already: a rejection's words, a failure's details."""
+    if event.status == "rejected":
+        return ""
+    reason = event.reason
+    for state in run.steps.values():
+        for proposal in state.proposals:
+            told = proposal.result.summary if proposal.result is not None else ""
+            reason = reason.removesuffix(f": {told}") if told else reason
+    return reason
+
+
+def _may_have_changed(run: Run) -> bool:
+    """Whether any step had, or may have had, an effect, also one that was undone since."""
+    return not run.opened.dry_run and any(
+        proposal.effect != "none" and proposal.started is not None and proposal.started.plan.changes
+        for state in run.steps.values()
+        for proposal in state.proposals
+    )
 
 
 def _ended(event: RunFinished) -> str:
@@ -293,9 +318,10 @@ def _ended(event: RunFinished) -> str:
 def _decided_by(run: Run, event: RunFinished) -> str:
     """Who agreed to what ran, and who said no; a run that ended otherwise was not approved as a whole."""
     proposals = [proposal for state in run.steps.values() for proposal in state.proposals]
-    agreed = [one.actor for proposal in proposals for one in proposal.approvals if one.at <= event.at]
+    ran = [proposal for proposal in proposals if proposal.started is not None]
+    agreed = [one.actor for proposal in ran for one in proposal.approvals if one.at <= event.at]
     said_no = [one.rejected.actor for one in proposals if one.rejected is not None]
-    head = "Approved" if event.status == "succeeded" else "Steps approved"
+    head = "Approved" if event.status == "succeeded" else "What ran was approved"
     words = [f"{head} by {names(agreed)}."] if agreed else []
     words += [f"Rejected by {names(said_no)}."] if said_no else []
     return " ".join(words)

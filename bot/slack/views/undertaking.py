@@ -46,7 +46,7 @@ def undertaking(plan: Plan) -> Undertaking:
         runs = _fenced(exactly(plan), PREVIEW_ROOM)  # the file has it: no wall of text as well
     blocks = [section(f"*This runs* {place}:" if runs else f"*Where:* {place}")]
     blocks += [section(piece) for piece in runs.texts] if runs else []
-    if undo_runs and plan.undo.text == "; ".join(plan.undo.will_run):
+    if undo_runs and is_its_command(plan.undo):
         undo_words = "*Undo:* approving this approves its undo too."  # its words are what stands below
     blocks.append(section(undo_words + (" It would run:" if undo_runs else "")))
     blocks += [section(piece) for piece in undo_runs.texts] if undo_runs else []
@@ -100,10 +100,16 @@ def _target(target: Target) -> str:
     return text.code(f"{target.kind} {target.name}", 60)
 
 
+def is_its_command(undo: Undo) -> bool:
+    """Whether the undo's words are the command itself: code then, where no full stop of ours can join it."""
+    return bool(undo.will_run) and undo.text == "; ".join(undo.will_run)
+
+
 def undo_sentence(plan: Plan) -> tuple[str, bool]:
     """What undoing would do, or that only a person can, or that nothing can; and whether that is not all of it."""
     undo = plan.undo
-    words = text.value(undo.text, UNDO_WORDS) if undo.text.strip() else ""
+    shown = text.code if is_its_command(undo) else text.value
+    words = shown(undo.text, UNDO_WORDS) if undo.text.strip() else ""
     is_cut = text.size(undo.text) > UNDO_WORDS or text.CUT_MARK in words
     match undo.kind:
         case "step":
@@ -131,6 +137,8 @@ def state(plan: Plan) -> str:
     lines = [
         f"{text.value(label, 60)}: {text.value(shown, STATE_ROOM)}" for label, shown in plan.shown.items()
     ]
+    targets = ", ".join(target.name for target in plan.targets)
+    lines = [line for line in lines if line != f"where: {targets}"]  # said already, above what runs
     if not plan.observable:
         lines.insert(0, "not observable")
     if not plan.changes:
