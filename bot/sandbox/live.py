@@ -46,12 +46,12 @@ class LivePages:
         self._workspace = workspace
         self._pages: set[_Page] = set()
         self._sockets: set[web.WebSocketResponse] = set()
-        self._status: Json | None = None
+        self._statuses: dict[str, Json] = {}
 
     def on_change(self, change: Change) -> None:
         """Queue a frame for every page that shows this."""
         if change.kind == "status":
-            self._status = change.body
+            self._statuses[change.body["of"]] = change.body
         if not self._pages:
             return
         frame = self._frame(change)
@@ -63,15 +63,15 @@ class LivePages:
                 page.frames.put_nowait(text)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """One open page, until it closes; it starts with the status and with modals that are already open."""
+        """One open page, until it closes; it starts with what the world is like and with modals already open."""
         socket = web.WebSocketResponse(heartbeat=30)
         await socket.prepare(request)
         page = _Page(user=request.query.get("as", ""), frames=asyncio.Queue())
         for number, view in enumerate(self._workspace.views.stack(page.user)):
             kind = "view_pushed" if number else "view_opened"
             page.frames.put_nowait(json.dumps({"type": kind, "view": view}))
-        if self._status is not None:
-            page.frames.put_nowait(json.dumps({"type": "status", **self._status}))
+        for status in self._statuses.values():
+            page.frames.put_nowait(json.dumps({"type": "status", **status}))
         self._pages.add(page)
         self._sockets.add(socket)
         writer = asyncio.create_task(self._write(page, socket), name="sandbox page frames")

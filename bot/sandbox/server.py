@@ -246,9 +246,9 @@ class Sandbox:
         """One more button on the page."""
         self._page.scenarios[scenario.id] = scenario
 
-    def status(self, text: str, *, state: Literal["ok", "bad", "unknown"]) -> None:
-        """What the page says of the outside world."""
-        self.workspace.changes.tell(Change(kind="status", body={"text": text, "state": state}))
+    def status(self, text: str, *, state: Literal["ok", "bad", "unknown"], of: str = "") -> None:
+        """What the page says of the outside world; one line for each thing that it is said `of`."""
+        self.workspace.changes.tell(Change(kind="status", body={"of": of, "text": text, "state": state}))
 
     # looking
 

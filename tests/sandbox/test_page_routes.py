@@ -198,7 +198,12 @@ async def test_an_open_page_hears_only_what_its_member_may_see(
 ) -> None:
     slack.status("payments is up", state="ok")
     async with browser.ws_connect(f"page/live?as={CAROL}") as carol:
-        assert await carol.receive_json() == {"type": "status", "text": "payments is up", "state": "ok"}
+        assert await carol.receive_json() == {
+            "type": "status",
+            "of": "",
+            "text": "payments is up",
+            "state": "ok",
+        }
         await slack.user(ALICE).post("G0SECRET", "not for Carol")
         await client.chat_postEphemeral(channel=INCIDENTS, user=BOB, text="not for Carol")
         ts = (await client.chat_postMessage(channel=INCIDENTS, text="hello"))["ts"]

@@ -177,7 +177,7 @@ function apply(frame) {
       changed();
       break;
     case "status":
-      state.status = frame;
+      state.status = { ...state.status, [frame.of]: { text: frame.text, state: frame.state } };
       changed();
       break;
     case "toast":

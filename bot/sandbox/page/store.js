@@ -13,7 +13,7 @@ export const state = {
   highlight: null, // {channel, ts} of a message somebody followed a link to
   messages: new Map(), // channel id → Map(ts → message)
   home: null,
-  status: null, // {text, state}
+  status: {}, // what it is said of → {text, state}
   isOnline: false,
 };
 

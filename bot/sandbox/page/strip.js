@@ -1,5 +1,5 @@
 /**
- * Owns the strip above the workspace: all that is not Slack. Who you act as, the demo service's state, what can happen.
+ * Owns the strip above the workspace: all that is not Slack. Who you act as, the demo services' state, what can happen.
  *
  * It looks apart on purpose: nobody should search for "Break payments" in a real workspace.
  */
@@ -16,7 +16,8 @@ const WORDS = { ok: "healthy", bad: "broken", unknown: "not known" };
 
 /** Builds the strip; `become(id)` is called when somebody else is picked. */
 export function strip({ become }) {
-  const status = h("span", { class: "service", role: "status", hidden: true });
+  const services = h("div", { class: "services" });
+  const lines = new Map(); // what is said of one thing is spoken alone, so its element stays
   const buttons = h("div", { class: "scenario", role: "group", "aria-label": "Make something happen" });
   const members = h("div", { class: "members", role: "radiogroup", "aria-label": "Act as", onkeydown: rove });
   const node = h(
@@ -33,7 +34,7 @@ export function strip({ become }) {
         h("span", { class: "strip-hint" }, "Nothing here leaves this machine"),
       ),
     ),
-    h("div", { class: "strip-demo" }, status, buttons),
+    h("div", { class: "strip-demo" }, services, buttons),
     h("div", { class: "strip-you" }, h("span", { class: "strip-label", "aria-hidden": "true" }, "Act as"), members),
   );
 
@@ -47,13 +48,18 @@ export function strip({ become }) {
   }
 
   function drawStatus() {
-    status.hidden = !state.status;
-    if (!state.status) return;
-    const kind = Object.hasOwn(WORDS, state.status.state) ? state.status.state : "unknown";
-    const words = state.status.text || WORDS[kind];
-    if (status.dataset.state === kind && status.textContent === words) return;
-    status.dataset.state = kind;
-    status.replaceChildren(h("span", { class: "lamp", "aria-hidden": "true" }), words);
+    for (const [of, said] of Object.entries(state.status)) {
+      if (!lines.has(of)) {
+        lines.set(of, h("span", { class: "service", role: "status" }));
+        services.append(lines.get(of));
+      }
+      const line = lines.get(of);
+      const kind = Object.hasOwn(WORDS, said.state) ? said.state : "unknown";
+      const words = said.text || WORDS[kind];
+      if (line.dataset.state === kind && line.textContent === words) continue;
+      line.dataset.state = kind;
+      line.replaceChildren(h("span", { class: "lamp", "aria-hidden": "true" }), words);
+    }
   }
 
   function scenarioRow(step) {
