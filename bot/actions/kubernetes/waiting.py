@@ -42,7 +42,12 @@ class Waited:
         because = f" ({why})" if why else ""
         match self.ending:
             case "done":
-                return Outcome(verdict="succeeded", effect=effect, summary=self.seen.text, output=output)
+                return Outcome(
+                    verdict="succeeded",
+                    effect=effect,
+                    summary=self.seen.text,
+                    output=output or self.seen.text,  # what a later step may quote
+                )
             case "broken":
                 summary = f"{self.seen.broken}; {self.seen.text}"
             case "deadline":
