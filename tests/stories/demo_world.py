@@ -9,15 +9,23 @@ from pathlib import Path
 
 from bot.sandbox.demo.acme import INCIDENTS
 from bot.sandbox.demo.folder import Folder
+from bot.sandbox.demo.payment_api import PaymentApi
 from bot.sandbox.demo.payments import Payments
 from bot.sandbox.demo.world import World
 from bot.sandbox.protocol import Json
 
 
 @asynccontextmanager
-async def open_world(folder: Path, *, pace_s: float = 0.01) -> AsyncIterator[World]:
+async def open_world(
+    folder: Path, *, pace_s: float = 0.01, ready_after_s: float = 0.02, relapses: bool = False
+) -> AsyncIterator[World]:
     """A started demo."""
-    world = World(Folder.make(folder), payments=Payments(pace_s=pace_s), watch_every_s=0.1)
+    world = World(
+        Folder.make(folder),
+        payments=Payments(pace_s=pace_s),
+        payment_api=PaymentApi(ready_after_s=ready_after_s, relapses=relapses),
+        watch_every_s=0.1,
+    )
     await world.start()
     try:
         yield world

@@ -37,8 +37,20 @@ def auto(folder: Path, *more: str) -> subprocess.CompletedProcess[str]:
 def test_alone_it_breaks_heals_and_prints_the_thread(tmp_path: Path) -> None:
     done = auto(tmp_path)
     assert done.returncode == 0, done.stderr
-    assert done.stderr.startswith("healed: the service answers 200 again")
+    lines = done.stderr.splitlines()
+    assert [line.partition(":")[0] for line in lines] == [
+        "payments, broken",
+        "payment-api, overloaded",
+        "payment-api, deployed badly",
+    ]
+    assert all("healed, the service answers 200 again" in line for line in lines)
     for words in ("payments failing", "redis-cli FLUSHDB", "4 workers started", "──── #payments"):
+        assert words in done.stdout
+    for words in (
+        "scale deployment/payment-api --replicas=5",
+        "5 of 5 ready",
+        "from revision 3 to revision 2",
+    ):
         assert words in done.stdout
     assert "[Approve]" not in done.stdout
     assert list(tmp_path.iterdir()) == []
@@ -47,7 +59,7 @@ def test_alone_it_breaks_heals_and_prints_the_thread(tmp_path: Path) -> None:
 def test_alone_it_ends_with_1_where_the_service_stays_broken(tmp_path: Path) -> None:
     done = auto(tmp_path, "--relapse")
     assert done.returncode == 1
-    assert "not healed: the service is still broken: 503" in done.stderr
+    assert "payments, broken: not healed: the service is still broken: 503" in done.stderr
     assert "payments-ctl restart --release previous" in done.stdout or "payments 2026.10.1" in done.stdout
     assert list(tmp_path.iterdir()) == []
 

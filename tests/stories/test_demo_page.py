@@ -47,7 +47,7 @@ async def page(world: World) -> AsyncIterator[Page]:
 async def test_a_newcomer_breaks_reads_approves_and_it_is_healed(
     world: World, page: Page, tmp_path: Path
 ) -> None:
-    status = page.locator(".service")
+    status = page.get_by_role("status").filter(has_text="payments:")
     await expect(status).to_have_text("payments: healthy")
     await page.screenshot(path=tmp_path / "1-healthy.png")
 
@@ -81,7 +81,7 @@ async def test_a_newcomer_breaks_reads_approves_and_it_is_healed(
 async def test_breaking_it_twice_is_told_and_not_done(world: World, page: Page) -> None:
     broken = page.get_by_role("button", name="Break payments")
     await broken.click()
-    await expect(page.locator(".service")).to_have_text("payments: broken")
+    await expect(page.get_by_role("status").filter(has_text="payments:")).to_have_text("payments: broken")
     await broken.click()
     await expect(page.get_by_role("status").filter(has_text="broken already")).to_be_visible()
 

@@ -15,7 +15,9 @@ from bot.actions.registry import input_models
 from bot.catalog.loader import check
 from bot.errors import BadInput
 from bot.sandbox.demo.acme import ALICE, BOB, INCIDENTS, MIRA, PAYMENTS
+from bot.sandbox.demo.auto import play
 from bot.sandbox.demo.folder import PACKAGED, Folder
+from bot.sandbox.demo.watch import SLOW_S
 from bot.sandbox.demo.world import World, free_page_port
 from bot.sandbox.protocol import NotThere
 from bot.slack import ids
@@ -93,6 +95,61 @@ async def test_who_edits_an_anomalys_runbook_needs_somebody_else_to_approve(worl
     assert not world.payments.is_surging
 
 
+async def test_more_pods_bear_the_load_and_who_scaled_can_take_it_back(world: World) -> None:
+    await world.overload_payment_api()
+    assert not world.payment_api.health().is_good
+    await press(world, ALICE, ids.APPROVE)
+    await text_says(world, "from 3 to 5", timeout_s=15)
+    await press(world, BOB, ids.APPROVE)
+    await text_says(world, "Run of scale-payment-api succeeded", timeout_s=15)
+    assert world.payment_api.health().is_good
+    assert (await world.api_watch.look()).took_s < SLOW_S
+    said = [one["text"] for one in world.slack.messages(PAYMENTS)]
+    assert said[0].startswith("payment-api is busy")
+    assert said[1] == "payment-api has room again: 5 of 5 ready"
+
+
+async def test_pods_that_do_not_help_are_taken_back(tmp_path: Path) -> None:
+    async with open_world(tmp_path / "demo", relapses=True) as world:
+        await world.overload_payment_api()
+        await press(world, ALICE, ids.APPROVE)
+        await text_says(world, "from 3 to 5", timeout_s=15)
+        await press(world, BOB, ids.APPROVE)
+        await text_says(world, "Run of scale-payment-api", timeout_s=15)
+        await world.slack.until(lambda: world.payment_api.wanted == 3, what="the count from before")
+        assert not world.payment_api.health().is_good
+
+
+async def test_alone_it_believes_the_service_and_not_the_thread(tmp_path: Path) -> None:
+    async with open_world(tmp_path / "demo", relapses=True) as world:
+        played = await play(world, within_s=20)
+    assert [bool(act.trouble) for act in played.acts] == [False, True]
+    assert "scale-payment-api rolled_back" in played.acts[1].trouble
+    assert not played.is_healed
+
+
+async def test_a_bad_release_pages_and_the_one_before_heals_it(world: World) -> None:
+    await world.deploy_badly()
+    with pytest.raises(NotThere, match="out already"):
+        await world.deploy_badly()
+    await text_says(world, "#4310: payment-api")
+    assert (await world.api_watch.look()).status == 503
+    await text_says(world, "payment-api:2.5.0 → payment-api:2.4.0", timeout_s=15)
+    await press(world, ALICE, ids.APPROVE)
+    await text_says(world, "Resolved by monitoring", timeout_s=15)
+    assert world.payment_api.release == "2.4.0"
+    assert world.payment_api.health().is_good
+
+
+async def test_the_cluster_asks_for_its_token(world: World) -> None:
+    url = world.payment_api.cluster.base_url
+    async with (
+        aiohttp.ClientSession() as http,
+        http.get(f"{url}/api/v1/namespaces/payments/pods", ssl=False) as answer,
+    ):
+        assert answer.status == 401
+
+
 async def test_a_rejection_of_the_switch_is_told_to_the_other_channel(world: World) -> None:
     await world.break_payments()
     await press(world, ALICE, ids.CHOOSE, choice="switch-provider")
@@ -125,6 +182,8 @@ async def test_nothing_is_bound_where_others_can_reach_it(world: World) -> None:
         world.http.port,
         world.host.port,
         world.app.port,
+        world.api_http.port,
+        int(world.payment_api.cluster.base_url.rsplit(":", 1)[1]),
         int(world.slack.page_url.rsplit(":", 1)[1][:-1]),
     ]
     others = {str(one[4][0]) for one in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)}

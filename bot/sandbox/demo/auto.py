@@ -1,41 +1,79 @@
-"""The demo played by itself: break, page, approve as the members would, and believe only the service itself.
+"""The demo played by itself: break, page, approve as the members would, and believe only the services themselves.
 
-Members act through the sandbox's own person interface, which is what the page calls: every click travels to the bot
-over a real WebSocket and is checked like anybody's. What is printed is what the thread shows in the end.
+Three acts, each healed before the next begins: payments on its host, then payment-api in its cluster, overloaded and
+deployed badly. Members act through the sandbox's own person interface, which is what the page calls: every click
+travels to the bot over a real WebSocket and is checked like anybody's. What is printed is what the threads show in the
+end.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
+from bot.intake.signal import ANOMALY
 from bot.journal.base import HistoryQuery
 from bot.sandbox.demo import acme
+from bot.sandbox.demo.watch import SLOW_S, Look, Watch
 from bot.sandbox.demo.world import World
 from bot.sandbox.protocol import Json
 from bot.slack import ids
 from bot.slack.transcript import transcript
 
-WITHIN_S = 45.0
+WITHIN_S = 50.0
+"""All of it."""
 LOOK_EVERY_S = 0.02
 APPROVERS = (acme.ALICE, acme.BOB)
 """Who approves, in this order, until the step goes ahead."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Played:
-    """How it ended. `trouble` is "" when the service is healed."""
+class Act:
+    """One thing that breaks: how, and who sees it."""
 
-    transcript: str
+    name: str
+    breaks: Callable[[], Awaitable[None]]
+    watch: Watch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """How one act ended. `trouble` is "" when its service is healed."""
+
+    name: str
     trouble: str
     took_s: float
 
     @property
+    def told(self) -> str:
+        """As one line for whoever started it."""
+        if self.trouble:
+            return f"{self.name}: not healed: {self.trouble}"
+        return f"{self.name}: healed, the service answers 200 again {self.took_s:.1f} s after it broke"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Played:
+    """All acts that were played; the first that does not heal is the last."""
+
+    transcript: str
+    acts: tuple[Ended, ...]
+
+    @property
     def is_healed(self) -> bool:
-        """Whether the service answers again."""
-        return not self.trouble
+        """Whether every service answers again."""
+        return not any(act.trouble for act in self.acts)
+
+
+def acts(world: World) -> tuple[Act, ...]:
+    """What happens, in this order."""
+    return (
+        Act(name="payments, broken", breaks=world.break_payments, watch=world.watch),
+        Act(name="payment-api, overloaded", breaks=world.overload_payment_api, watch=world.api_watch),
+        Act(name="payment-api, deployed badly", breaks=world.deploy_badly, watch=world.api_watch),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,25 +85,41 @@ class _Click:
 
 
 async def play(world: World, *, within_s: float = WITHIN_S) -> Played:
-    """Break the service of a started world and heal it through the thread."""
-    began = time.monotonic()
-    trouble = ""
-    try:
-        async with asyncio.timeout(within_s):
-            await world.break_payments()
-            broken = await world.watch.look("/health")
-            if broken.is_good:
-                trouble = "the service did not break, so there was nothing to heal"
-            else:
-                await _approve_to_the_end(world)
-                trouble = await _judge(world)
-    except TimeoutError:
-        trouble = f"it was not over after {within_s:g} s; the thread stands as it is above"
-    return Played(transcript=told(world), trouble=trouble, took_s=time.monotonic() - began)
+    """Break the services of a started world one after the other and heal each through its thread."""
+    ends_at = time.monotonic() + within_s
+    ended: list[Ended] = []
+    for act in acts(world):
+        began = time.monotonic()
+        try:
+            async with asyncio.timeout(ends_at - began):
+                trouble = await _play(world, act)
+        except TimeoutError:
+            trouble = f"it was not over after {within_s:g} s; the thread stands as it is above"
+        ended.append(Ended(name=act.name, trouble=trouble, took_s=time.monotonic() - began))
+        if trouble:
+            break
+    return Played(transcript=told(world), acts=tuple(ended))
 
 
-async def _approve_to_the_end(world: World) -> None:
-    """Click every Approve as Alice, then as Bob where one is not enough, until the run has ended and all is said."""
+async def _play(world: World, act: Act) -> str:
+    """One act; what is still wrong at its end."""
+    runs_before = len(await world.app.journal.runs(HistoryQuery()))
+    await act.breaks()
+    await _until_broken(act.watch)
+    await _approve_to_the_end(world, runs_before=runs_before)
+    return await _judge(world, act.watch)
+
+
+async def _until_broken(watch: Watch) -> None:
+    """A rollout takes its time to do harm."""
+    while True:
+        if not (await watch.look("/health")).is_good:
+            return
+        await asyncio.sleep(LOOK_EVERY_S)
+
+
+async def _approve_to_the_end(world: World, *, runs_before: int) -> None:
+    """Click every Approve as Alice, then as Bob where one is not enough, until a run has ended and all is said."""
     clicked: dict[str, int] = {}
     while True:
         for click in _open_approvals(world):
@@ -75,8 +129,8 @@ async def _approve_to_the_end(world: World) -> None:
                 await world.slack.user(APPROVERS[place]).click(acme.INCIDENTS, click.ts, ids.APPROVE)
                 await world.slack.quiet()
         journal = world.app.journal
-        is_over = await journal.runs(HistoryQuery()) and not await journal.runs(HistoryQuery(open_only=True))
-        if is_over and world.app.courier.is_idle:
+        has_run = len(await journal.runs(HistoryQuery())) > runs_before
+        if has_run and not await journal.runs(HistoryQuery(open_only=True)) and world.app.courier.is_idle:
             return
         await asyncio.sleep(LOOK_EVERY_S)
 
@@ -93,26 +147,32 @@ def _elements(message: Json) -> Iterator[Json]:
         yield from block.get("elements", ())
 
 
-async def _judge(world: World) -> str:
+async def _judge(world: World, watch: Watch) -> str:
     """What is still wrong, by asking the service and not the thread; waits for PagerDuty's end when it is healed."""
-    health, payment = await world.watch.look("/health"), await world.watch.look("/pay")
-    if not (health.is_good and payment.is_good):
-        wrong = health if not health.is_good else payment
+    health, customer = await watch.look("/health"), await watch.look()
+    if not (health.is_good and _is_content(customer)):
+        wrong = health if not health.is_good else customer
         runs = await world.app.journal.runs(HistoryQuery())
         ended = ", ".join(f"{run.runbook} {run.status}" for run in runs)
         return f"the service is still broken: {wrong.status} {wrong.words} (runs: {ended})"
-    world.watch.now()
+    watch.now()
     while True:
-        if world.pagerduty.open is None and await _is_told(world):
+        is_paged = world.pagerduty.open or world.api_pagerduty.open
+        if not is_paged and await _is_told(world):
             return ""
         await asyncio.sleep(LOOK_EVERY_S)
 
 
+def _is_content(customer: Look) -> bool:
+    return customer.is_good and customer.took_s < SLOW_S
+
+
 async def _is_told(world: World) -> bool:
-    """Whether every incident has ended and the thread says so."""
+    """Whether every page has ended and the threads say so; nobody resolves an anomaly."""
     incidents = await world.app.journal.incidents()
+    paged = [one for one in incidents if not any(key.startswith(f"{ANOMALY}:") for key in one.origins)]
     unheard = await world.app.journal.unanswered()
-    return not unheard and all(one.status == "resolved" for one in incidents) and world.app.courier.is_idle
+    return not unheard and all(one.status == "resolved" for one in paged) and world.app.courier.is_idle
 
 
 def told(world: World) -> str:

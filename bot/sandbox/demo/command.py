@@ -16,6 +16,7 @@ from typing import NoReturn
 
 from bot.sandbox.demo.auto import play
 from bot.sandbox.demo.folder import Folder
+from bot.sandbox.demo.payment_api import PaymentApi
 from bot.sandbox.demo.payments import Payments
 from bot.sandbox.demo.world import World, free_page_port
 
@@ -23,6 +24,7 @@ STOPS_WITHIN_S = 1.8
 STOPS_ALONE_WITHIN_S = 5.0
 INTERRUPTED, BROKE_OFF = 130, 2
 PACE_ALONE_S = 0.05
+READY_ALONE_AFTER_S = 0.3
 WATCH_ALONE_EVERY_S = 0.1
 
 Say = Callable[[str], None]
@@ -32,24 +34,25 @@ def run_alone(*, keep: Path | None, relapses: bool, out: Say, words: Say) -> boo
     """Play the demo without anybody; `out` takes the thread, `words` what is said about it. Whether it healed."""
     folder = Folder.make(keep)
     try:
-        return asyncio.run(
-            _alone(folder, Payments(pace_s=PACE_ALONE_S, relapses=relapses), out=out, words=words)
+        world = World(
+            folder,
+            payments=Payments(pace_s=PACE_ALONE_S, relapses=relapses),
+            payment_api=PaymentApi(ready_after_s=READY_ALONE_AFTER_S, relapses=relapses),
+            watch_every_s=WATCH_ALONE_EVERY_S,
         )
+        return asyncio.run(_alone(world, out=out, words=words))
     finally:
         folder.remove()
 
 
-async def _alone(folder: Folder, payments: Payments, *, out: Say, words: Say) -> bool:
-    world = World(folder, payments=payments, watch_every_s=WATCH_ALONE_EVERY_S)
+async def _alone(world: World, *, out: Say, words: Say) -> bool:
     status = BROKE_OFF
     try:
         await world.start()
         played = await play(world)
         out(played.transcript)
-        if played.is_healed:
-            words(f"healed: the service answers 200 again, {played.took_s:.1f} s after it broke")
-        else:
-            words(f"not healed: {played.trouble}")
+        for act in played.acts:
+            words(act.told)
         status = 0 if played.is_healed else 1
     finally:
         try:
@@ -57,7 +60,7 @@ async def _alone(folder: Folder, payments: Payments, *, out: Say, words: Say) ->
                 await world.stop()
         except TimeoutError:
             words(f"it did not stop within {STOPS_ALONE_WITHIN_S:g} s, so it was ended")
-            leave(folder, status=status)
+            leave(world.folder, status=status)
     return played.is_healed
 
 
@@ -67,7 +70,8 @@ def run_for_somebody(*, port: int, keep: Path | None, relapses: bool, words: Say
     ending = Ending(folder)
     ending.listen()
     try:
-        asyncio.run(_for_somebody(folder, Payments(relapses=relapses), ending, port=port, words=words))
+        world = World(folder, payments=Payments(relapses=relapses), payment_api=PaymentApi(relapses=relapses))
+        asyncio.run(_for_somebody(world, ending, port=port, words=words))
     finally:
         folder.remove()
     words("the demo has ended" + (f"; its files are in {folder.path}" if folder.is_kept else ""))
@@ -105,8 +109,7 @@ class Ending:
             self._loop.call_soon_threadsafe(self._asked.set)
 
 
-async def _for_somebody(folder: Folder, payments: Payments, ending: Ending, *, port: int, words: Say) -> None:
-    world = World(folder, payments=payments)
+async def _for_somebody(world: World, ending: Ending, *, port: int, words: Say) -> None:
     starting = asyncio.create_task(_start(world, port=port, words=words), name="demo start")
     waiting = asyncio.create_task(ending.wait(), name="demo end")
     try:
@@ -123,7 +126,7 @@ async def _for_somebody(folder: Folder, payments: Payments, ending: Ending, *, p
                 await asyncio.gather(starting, waiting, return_exceptions=True)
                 await world.stop()
         except TimeoutError:
-            leave(folder)
+            leave(world.folder)
 
 
 async def _start(world: World, *, port: int, words: Say) -> None:
@@ -146,11 +149,16 @@ def welcome(world: World) -> str:
   A Slack workspace of your own is open:   {world.slack.page_url}
 
   You are Alice, on call for payments. Everything is on this machine and really happens:
-  a payments service, the host it runs on (reached over SSH), PagerDuty's part, and the bot.
+  a payments service and the host it runs on (reached over SSH), payment-api in a Kubernetes cluster, PagerDuty's
+  part, and the bot.
 
   1. Click “Break payments” at the top. Customers get 500s; PagerDuty pages; the bot answers in #incidents.
   2. Open the thread. It says what it would do next, where, and what comes of it. Click Approve, step by step.
   3. Watch “payments” at the top turn healthy, and the page resolve itself.
+
+  The same in a cluster: “Overload payment-api” asks you to scale it from 3 pods to 5, “Bad deploy” to roll back a
+  release that never gets ready. The cluster is a stand-in on this machine; kubectl believes in it, too:
+  kubectl --kubeconfig {world.folder.kubeconfig} get pods
 
   Then try: the menu under a suggestion (switch-provider needs two people: act as Bob), Edit on add-workers after
   “CPU spike”, Reject with a reason, Mira (who may not approve), and /runbook list in any channel.

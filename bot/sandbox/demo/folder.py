@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from bot.errors import BadInput
 
 PACKAGED = Path(__file__).parent / "runbooks"
-PORT_IN_CATALOG = ":8700"
-"""Stands in the packaged catalog where the service's real port goes, so that the catalog is whole as it lies there."""
+PAYMENTS_PORT, PAYMENT_API_PORT = 8700, 8710
+"""Stand in the packaged catalog where the services' real ports go, so that the catalog is whole as it lies there."""
 
 
 class Folder:
@@ -28,7 +29,9 @@ class Folder:
         path = keep.expanduser().absolute()
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise BadInput(
-                f"{str(keep)!r} is not empty", hint="name a new folder to keep the demo's files in"
+                f"{str(keep)!r} is not empty",
+                hint="name a new folder: a demo that has ended cannot be continued, its Slack is gone with it; "
+                "what it kept is there to be read",
             )
         path.mkdir(parents=True, exist_ok=True)
         return cls(path, is_kept=True)
@@ -48,14 +51,21 @@ class Folder:
         """The SQLite file."""
         return self.path / "journal.db"
 
-    def copy_catalog(self, *, port: int) -> None:
-        """Put the packaged catalog here, the service's port filled in."""
+    @property
+    def kubeconfig(self) -> Path:
+        """How the bot reaches the cluster; kubectl may use it too."""
+        return self.path / "kubeconfig"
+
+    def copy_catalog(self, ports: Mapping[int, int]) -> None:
+        """Put the packaged catalog here, with the services' real ports in place of those it has."""
         for source in sorted(PACKAGED.rglob("*")):
             if source.suffix not in (".yaml", ".json"):
                 continue
             target = self.runbooks / source.relative_to(PACKAGED)
             target.parent.mkdir(parents=True, exist_ok=True)
-            text = source.read_text(encoding="utf-8").replace(PORT_IN_CATALOG, f":{port}")
+            text = source.read_text(encoding="utf-8")
+            for packaged, real in ports.items():
+                text = text.replace(f":{packaged}", f":{real}")
             target.write_text(text, encoding="utf-8")
 
     def remove(self) -> None:

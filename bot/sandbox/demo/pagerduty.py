@@ -23,13 +23,24 @@ from bot.sandbox.members import PAGERDUTY_APP_ID
 from bot.sandbox.server import Sandbox
 
 ACCOUNT = "https://acme-example.pagerduty.com"
-SERVICE_ID, SERVICE_NAME = "PPAYMNT", "payments"
-FIRST_NUMBER = 4127
 COLOURS = {"Triggered": "#c93b3b", "Resolved": "#3fa45b"}
 BOT_ANSWERS_WITHIN_S = 3.0
 PATIENCE_S = 5.0
 """PagerDuty's own."""
 RETRIES_AFTER_S = (0.5, 1.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PagedService:
+    """A service as PagerDuty knows it; its pages are numbered from `first_number` on."""
+
+    id: str
+    name: str
+    first_number: int
+
+
+PAYMENTS = PagedService(id="PPAYMNT", name="payments", first_number=4127)
+PAYMENT_API = PagedService(id="PPAYAPI", name="payment-api", first_number=4310)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,12 +61,13 @@ class Page:
 
 
 class PagerDuty:
-    """Pages the bot and speaks in Slack; one page at a time."""
+    """Pages the bot for one service and speaks in Slack; one page at a time."""
 
-    def __init__(self, slack: Sandbox, *, secret: str) -> None:
+    def __init__(self, slack: Sandbox, *, secret: str, service: PagedService = PAYMENTS) -> None:
         self._slack = slack
+        self._service = service
         self._secret = secret
-        self._number = FIRST_NUMBER
+        self._number = service.first_number
         self.webhook_url = ""
         """Where webhooks go; set when the bot listens."""
         self.open: Page | None = None
@@ -76,7 +88,7 @@ class PagerDuty:
         self._number += 1
         self.open = page
         await self._bot_answers(said_before)
-        ts = self._slack.post_as_app(PAGERDUTY_APP_ID, INCIDENTS, _message("Triggered", page))
+        ts = self._slack.post_as_app(PAGERDUTY_APP_ID, INCIDENTS, _message("Triggered", page, self._service))
         self.open = Page(**{**vars(page), "ts": ts})
         return self.open
 
@@ -88,10 +100,10 @@ class PagerDuty:
         await self._send("incident.resolved", page, status="resolved")
         self.open = None
         if page.ts:
-            self._slack.edit_as_app(INCIDENTS, page.ts, _message("Resolved", page))
+            self._slack.edit_as_app(INCIDENTS, page.ts, _message("Resolved", page, self._service))
 
     async def _send(self, event_type: str, page: Page, *, status: str) -> None:
-        body = json.dumps(_webhook(event_type, page, status=status)).encode()
+        body = json.dumps(_webhook(event_type, page, self._service, status=status)).encode()
         signature = hmac.new(self._secret.encode(), body, hashlib.sha256).hexdigest()
         headers = {
             "Content-Type": "application/json",
@@ -124,12 +136,12 @@ class PagerDuty:
             return  # PagerDuty speaks of it anyway
 
 
-def _webhook(event_type: str, page: Page, *, status: str) -> dict[str, Any]:
+def _webhook(event_type: str, page: Page, paged: PagedService, *, status: str) -> dict[str, Any]:
     service = {
-        "id": SERVICE_ID,
+        "id": paged.id,
         "type": "service_reference",
-        "summary": SERVICE_NAME,
-        "html_url": f"{ACCOUNT}/services/{SERVICE_ID}",
+        "summary": paged.name,
+        "html_url": f"{ACCOUNT}/services/{paged.id}",
     }
     monitoring = {
         "id": "PMONITR",
@@ -151,7 +163,7 @@ def _webhook(event_type: str, page: Page, *, status: str) -> dict[str, Any]:
                 "html_url": page.url,
                 "number": page.number,
                 "status": status,
-                "incident_key": f"payments/{page.number}",
+                "incident_key": f"{paged.name}/{page.number}",
                 "created_at": page.created_at.isoformat().replace("+00:00", "Z"),
                 "title": page.title,
                 "service": service,
@@ -167,12 +179,12 @@ def _webhook(event_type: str, page: Page, *, status: str) -> dict[str, Any]:
     }
 
 
-def _message(word: str, page: Page) -> dict[str, Any]:
+def _message(word: str, page: Page, paged: PagedService) -> dict[str, Any]:
     """The post of PagerDuty's app, as `post_as_app` takes it."""
     text = f"*{word}* <{page.url}?utm_campaign=channel&amp;utm_source=slack|#{page.number}: {page.title}>"
     fields = [
         "*Assigned:* Alice Arendt",
-        f"*Service:* <{ACCOUNT}/services/{SERVICE_ID}|{SERVICE_NAME}>",
+        f"*Service:* <{ACCOUNT}/services/{paged.id}|{paged.name}>",
         "*Urgency:* High",
     ]
     return {

@@ -1,4 +1,4 @@
-"""The monitoring: calls the service the way customers do, shows what came of it, and pages when it stops working."""
+"""The monitoring: calls one service the way customers do, shows what came of it, and pages when it stops working."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Look:
 
     @property
     def is_good(self) -> bool:
-        """Whether a payment was settled."""
+        """Whether the customer got what they came for."""
         return self.status == 200
 
 
@@ -38,18 +38,22 @@ State = Literal["ok", "bad", "unknown"]
 
 
 class Watch:
-    """Pays every half second. `page` and `resolve` are called once per turn for the worse and for the better."""
+    """Calls `path` every half second; `page` and `resolve` are called at each turn for the worse and the better."""
 
     def __init__(
         self,
         url: str,
         *,
+        name: str,
+        path: str,
         show: Callable[[str, State], None],
         page: Callable[[], Awaitable[object]],
         resolve: Callable[[], Awaitable[object]],
         every_s: float = EVERY_S,
     ) -> None:
         self._url = url
+        self._name = name
+        self._path = path
         self._show = show
         self._page = page
         self._resolve = resolve
@@ -63,7 +67,7 @@ class Watch:
     def start(self) -> None:
         """Begin to call."""
         self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=PATIENCE_S))
-        self._running = asyncio.create_task(self._run(), name="demo watch")
+        self._running = asyncio.create_task(self._run(), name=f"demo watch of {self._name}")
 
     async def stop(self) -> None:
         """Call no more; harmless when it never started."""
@@ -77,12 +81,12 @@ class Watch:
         """Do not wait for the next turn."""
         self._look_now.set()
 
-    async def look(self, path: str = "/pay") -> Look:
-        """One real call."""
+    async def look(self, path: str = "") -> Look:
+        """One real call; the one that customers make unless told."""
         assert self._http is not None
         began = time.monotonic()
         try:
-            async with self._http.get(f"{self._url}{path}") as answer:
+            async with self._http.get(f"{self._url}{path or self._path}") as answer:
                 body = await answer.json()
                 words = str(body.get("error") or body.get("status") or "")
                 return Look(status=answer.status, words=words, took_s=time.monotonic() - began)
@@ -121,11 +125,11 @@ class Watch:
     def _tell(self, seen: Look) -> None:
         """Show it where it differs, in words that stay the same while nothing changes (they are read aloud)."""
         if not seen.is_good:
-            told: tuple[str, State] = ("payments: broken", "bad")
+            told: tuple[str, State] = (f"{self._name}: broken", "bad")
         elif seen.took_s > SLOW_S:
-            told = ("payments: slow", "unknown")
+            told = (f"{self._name}: slow", "unknown")
         else:
-            told = ("payments: healthy", "ok")
+            told = (f"{self._name}: healthy", "ok")
         if told != self._shown:
             self._shown = told
             self._show(*told)

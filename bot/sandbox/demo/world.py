@@ -1,6 +1,7 @@
 """Everything of the demo put together, started in order and stopped in reverse.
 
-    payments service → its host (SSH) → catalog and settings → local Slack → bot → PagerDuty's webhook → monitoring
+    payments service → its host (SSH) → payment-api in its cluster → catalog and settings → local Slack → bot
+    → PagerDuty's webhook and anomaly detection → monitoring
 
 The bot is the real `App`, given settings that name the sandbox; it is told nothing else. Everything listens on
 127.0.0.1, on free ports but for the page.
@@ -13,26 +14,25 @@ import errno
 import secrets
 import socket
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime, timedelta
-from uuid import uuid4
+from functools import partial
 
-import aiohttp
-
-from bot.api.auth import mint
 from bot.app import App
 from bot.sandbox.demo import acme
-from bot.sandbox.demo.folder import Folder
+from bot.sandbox.demo.anomalies import AnomalyDetection
+from bot.sandbox.demo.folder import PAYMENT_API_PORT, PAYMENTS_PORT, Folder
 from bot.sandbox.demo.host import PaymentsHost
-from bot.sandbox.demo.pagerduty import PagerDuty
+from bot.sandbox.demo.http import payment_api_http, payments_http
+from bot.sandbox.demo.pagerduty import PAYMENT_API, PagerDuty
+from bot.sandbox.demo.payment_api import BAD_RELEASE, PaymentApi
 from bot.sandbox.demo.payments import Payments
-from bot.sandbox.demo.payments_http import PaymentsHttp
-from bot.sandbox.demo.watch import EVERY_S, Watch
+from bot.sandbox.demo.watch import EVERY_S, State, Watch
 from bot.sandbox.page_routes import Scenario
 from bot.sandbox.protocol import NotThere
 from bot.sandbox.server import Sandbox
 from bot.settings import Settings
 
 TITLE = "payments failing: 5xx on /pay, workers hang"
+API_TITLE = "payment-api: checkouts answer 503, pods of a new release are not ready"
 PAGE_PORT = 3000
 NEXT_PORTS = 20
 
@@ -41,20 +41,29 @@ class World:
     """One demo in one folder. `await start()`, then things happen; `await stop()`."""
 
     def __init__(
-        self, folder: Folder, *, payments: Payments | None = None, watch_every_s: float = EVERY_S
+        self,
+        folder: Folder,
+        *,
+        payments: Payments | None = None,
+        payment_api: PaymentApi | None = None,
+        watch_every_s: float = EVERY_S,
     ) -> None:
         self.folder = folder
         self.payments = payments or Payments()
-        self.http = PaymentsHttp(self.payments)
+        self.http = payments_http(self.payments)
+        self.payment_api = payment_api or PaymentApi()
+        self.api_http = payment_api_http(self.payment_api)
         self.host = PaymentsHost(self.payments, folder=folder.ssh)
         self.slack = Sandbox(acme.workspace(), you=acme.ALICE)
         self._webhook_secret = secrets.token_urlsafe(32)
         self._jwt_secret = secrets.token_urlsafe(48)
         self.pagerduty = PagerDuty(self.slack, secret=self._webhook_secret)
+        self.api_pagerduty = PagerDuty(self.slack, secret=self._webhook_secret, service=PAYMENT_API)
+        self._anomalies = AnomalyDetection(secret=self._jwt_secret)
         self._watch_every_s = watch_every_s
         self._things = AsyncExitStack()
         self._app: App | None = None
-        self._watch: Watch | None = None
+        self._watches: dict[str, Watch] = {}
 
     @property
     def app(self) -> App:
@@ -64,9 +73,13 @@ class World:
 
     @property
     def watch(self) -> Watch:
-        """The monitoring, once started."""
-        assert self._watch is not None
-        return self._watch
+        """The monitoring of payments, once started."""
+        return self._watches["payments"]
+
+    @property
+    def api_watch(self) -> Watch:
+        """The monitoring of payment-api, once started."""
+        return self._watches["payment-api"]
 
     async def start(self, *, page_port: int = 0) -> None:
         """Start everything; what was started is stopped again when the rest cannot be."""
@@ -81,24 +94,41 @@ class World:
         await self.http.start()
         self._things.push_async_callback(self.host.stop)
         await self.host.start()
-        self.folder.copy_catalog(port=self.http.port)
+        self._things.push_async_callback(self.payment_api.stop)
+        await self.payment_api.start(kubeconfig=self.folder.kubeconfig)
+        self._things.push_async_callback(self.api_http.stop)
+        await self.api_http.start()
+        self.folder.copy_catalog({PAYMENTS_PORT: self.http.port, PAYMENT_API_PORT: self.api_http.port})
         self._things.push_async_callback(self.slack.stop)
         await self.slack.start(port=page_port)
         self._app = await App.build(self.settings())
         self._things.push_async_callback(self._app.stop)
         await self._app.start()
-        self.pagerduty.webhook_url = f"http://127.0.0.1:{self._app.port}/webhooks/pagerduty"
-        self._watch = Watch(
-            self.http.url,
-            show=lambda text, state: self.slack.status(text, state=state),
-            page=lambda: self.pagerduty.trigger(TITLE),
-            resolve=self.pagerduty.resolve,
-            every_s=self._watch_every_s,
-        )
-        self._things.push_async_callback(self._watch.stop)
-        self._watch.start()
+        self._listen_to_the_world(f"http://127.0.0.1:{self._app.port}")
         for scenario in self._scenarios():
             self.slack.add_scenario(scenario)
+
+    def _listen_to_the_world(self, bot: str) -> None:
+        self.pagerduty.webhook_url = self.api_pagerduty.webhook_url = f"{bot}/webhooks/pagerduty"
+        self._anomalies.url = f"{bot}/api/v1/events"
+        for name, http, pagerduty, title in (
+            ("payments", self.http, self.pagerduty, TITLE),
+            ("payment-api", self.api_http, self.api_pagerduty, API_TITLE),
+        ):
+            watch = self._watches[name] = Watch(
+                http.url,
+                name=name,
+                path=http.path,
+                show=partial(self._show, name),
+                page=partial(pagerduty.trigger, title),
+                resolve=pagerduty.resolve,
+                every_s=self._watch_every_s,
+            )
+            self._things.push_async_callback(watch.stop)
+            watch.start()
+
+    def _show(self, name: str, text: str, state: State) -> None:
+        self.slack.status(text, state=state, of=name)
 
     async def stop(self) -> None:
         """Stop everything that was started, last first. Safe to call twice."""
@@ -117,6 +147,7 @@ class World:
                 "BOT_DATABASE_URL": f"sqlite:///{self.folder.journal}",
                 "BOT_SSH_CONFIG": str(self.host.config),
                 "BOT_SSH_KNOWN_HOSTS": str(self.host.known_hosts),
+                "KUBECONFIG": str(self.folder.kubeconfig),
                 "BOT_JWT_SECRET": self._jwt_secret,
                 "PAGERDUTY_WEBHOOK_SECRETS": self._webhook_secret,
                 "BOT_LOG_LEVEL": "warning",
@@ -139,32 +170,28 @@ class World:
         if self.payments.is_surging:
             raise NotThere("the load is unusual already: add workers, and it is gone")
         self.payments.surge()
-        token = mint(
-            self._jwt_secret.encode(),
-            issuer="runbook-bot",
-            audience="runbook-bot",
-            subject="anomaly-detection",
-            name="Anomaly detection",
-            now=datetime.now(UTC),
-            lifetime=timedelta(minutes=5),
+        cpu = self.payments.cpu
+        await self._anomalies.tell_cpu(
+            "payments", cpu, title=f"payments: CPU at {cpu} %, four times the usual load"
         )
-        event = {
-            "anomaly_id": f"demo-{uuid4().hex[:12]}",
-            "service_id": "payments",
-            "metric_name": "cpu_usage",
-            "value": float(self.payments.cpu),
-            "anomaly_score": 0.93,
-            "title": f"payments: CPU at {self.payments.cpu} %, four times the usual load",
-        }
-        async with (
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as http,
-            http.post(
-                f"http://127.0.0.1:{self.app.port}/api/v1/events",
-                json=event,
-                headers={"Authorization": f"Bearer {token}"},
-            ) as answer,
-        ):
-            answer.raise_for_status()
+
+    async def overload_payment_api(self) -> None:
+        """More checkouts than three pods bear with ease; anomaly detection tells the bot's API about it."""
+        if self.payment_api.is_surging:
+            raise NotThere("the load is unusual already: see the thread, or /runbook start scale-payment-api")
+        self.payment_api.surge()
+        cpu = self.payment_api.cpu
+        await self._anomalies.tell_cpu(
+            "payment-api", cpu, title=f"payment-api: CPU of its pods at {cpu} %, checkouts are slow"
+        )
+        self.api_watch.now()
+
+    async def deploy_badly(self) -> None:
+        """Roll out a release whose pods never get ready. The monitoring finds out by itself, and pages."""
+        if self.payment_api.release == BAD_RELEASE:
+            raise NotThere("the bad release is out already: the thread in #incidents says what to do next")
+        self.payment_api.deploy_badly()
+        self.api_watch.now()
 
     def _scenarios(self) -> tuple[Scenario, ...]:
         return (
@@ -180,6 +207,19 @@ class World:
                 label="CPU spike",
                 hint="Four times the load on the payments service; anomaly detection tells the bot",
                 run=self.cpu_anomaly,
+            ),
+            Scenario(
+                id="overload-payment-api",
+                label="Overload payment-api",
+                hint="More checkouts than the pods of payment-api bear; anomaly detection tells the bot",
+                run=self.overload_payment_api,
+            ),
+            Scenario(
+                id="bad-deploy",
+                label="Bad deploy",
+                hint="Rolls out a release of payment-api that never gets ready; monitoring pages through PagerDuty",
+                style="danger",
+                run=self.deploy_badly,
             ),
         )
 

@@ -118,9 +118,12 @@ def _start(turn: Turn, pod: Json) -> None:
     if is_ready(pod):
         return
     images = {container["image"] for container in pod["spec"]["containers"]}
-    after = turn.pace.ready_after(workload_of(turn.world, pod), images)
+    workload = workload_of(turn.world, pod)
+    after = turn.pace.ready_after(workload, images)
     uid = pod["metadata"]["uid"]
-    placed = turn.moments.setdefault((uid, "placed"), turn.now)
+    if (uid, "placed") not in turn.moments:
+        turn.moments[uid, "placed"] = turn.pace.begins(workload, turn.now)
+    placed = turn.moments[uid, "placed"]
     if after is None:
         status = _status(turn, pod, phase="Running", is_up=False)
     elif placed + after <= turn.now:

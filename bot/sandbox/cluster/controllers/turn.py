@@ -19,9 +19,18 @@ class Pace:
 
     ready_after_s: float = 0.0
     stop_after_s: float = 0.0
+    apart_s: float = 0.0
+    """Pods of one workload begin to start no closer to each other than this, as where images are pulled in turn."""
     ready_after_of: dict[Place, float] = field(default_factory=dict)
     never_ready: dict[Place, str | None] = field(default_factory=dict)
     """Of which image; None is any."""
+    _began: dict[Place, float] = field(default_factory=dict)
+
+    def begins(self, workload: Place, now: float) -> float:
+        """When a pod that is on its node now begins to start."""
+        began = max(now, self._began.get(workload, 0.0) + self.apart_s) if self.apart_s else now
+        self._began[workload] = began
+        return began
 
     def ready_after(self, workload: Place, images: set[str]) -> float | None:
         """Seconds from being placed on a node to being ready; None is never."""
