@@ -57,9 +57,12 @@ class Cut:
                 await self._die()
             try:
                 answer = await write(*args, **more)
-            finally:  # also where it was refused because another writer was first
+            except Exception:  # refused because another writer was first; not where the test itself ends it
                 if is_here:
                     await self._die()
+                raise
+            if is_here:
+                await self._die()
             if self.dead.is_set():
                 await asyncio.Event().wait()
             return answer
