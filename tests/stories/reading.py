@@ -33,6 +33,8 @@ _MOVING = (
 )
 _IDS = (
     (re.compile(r"\b[0-9a-f]{32}\b"), "ID"),
+    (re.compile(r"(?<=· incident )[0-9a-f]{8}\b"), "ID"),
+    (re.compile(r"(?<=· run )[0-9a-f]{8}\b"), "ID"),
     (re.compile(r"(?<=`)[0-9a-f]{8}(?=`)"), "DIGEST"),
     (re.compile(r"(?<=\()[0-9a-f]{8}(?=\))"), "RUN"),
     (re.compile(r"\bp?\d{16}\b"), "TS"),

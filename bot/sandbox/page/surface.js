@@ -68,7 +68,9 @@ class Surface {
       values: this.values,
       ...extra,
     });
-    if (!answer.ok) toast(answer.text || answer.error);
+    // What was clicked may have been taken away while its confirm dialog was open.
+    const isGone = answer.error === "not_there";
+    if (!answer.ok) toast(isGone ? "That is not there any more: the message has changed." : answer.text || answer.error);
     return answer.ok;
   }
 }

@@ -264,6 +264,8 @@ def end(run: Run, event: RunFinished, *, is_last: bool, menu: Menu) -> Drawn:
     reason = f": {text.value(words, 400)}" if words else ""
     head = f"*{_title(run)} {_ended(event)}*{took}{reason}"
     blocks = [section(text.sentence(head))]
+    if event.status not in ("succeeded", "rolled_back") and not _may_have_changed(run):
+        blocks.append(section("*Nothing was changed.*"))
     decided = _decided_by(run, event)
     if decided:
         blocks.append(section(decided))
@@ -274,16 +276,14 @@ def end(run: Run, event: RunFinished, *, is_last: bool, menu: Menu) -> Drawn:
     elif event.left:
         left = text.listed([text.value(name, 60) for name in event.left])
         blocks.append(section(f"*Left as it was done:* {left}."))
-    if event.status not in ("succeeded", "rolled_back") and not _may_have_changed(run):
-        blocks.append(section("*Nothing was changed.*"))
     if is_last and event.status != "succeeded":
         blocks += another_runbook(menu, incident_id=run.incident_id, place=f"end-{run.version}")
     return drawn(text.sentence(f"{_title(run)} {_ended(event)}{took}{reason}"), blocks)
 
 
 def _news(run: Run, event: RunFinished) -> str:
-    """The reason without what the message just above says already: a rejection's words, a failure's details."""
-    if event.status == "rejected":
+    """The reason without what the message just above says: why it was rejected, that nobody came, how it failed."""
+    if event.status in ("rejected", "expired"):
         return ""
     reason = event.reason
     for state in run.steps.values():
