@@ -173,7 +173,7 @@ def _natural(step: Step, plan: Plan) -> Undo:
     if not plan.changes:
         return Undo(text=plan.undo.text or "nothing to undo: this step changes nothing")
     if step.irreversible:
-        return Undo(text="cannot be undone: the catalog says so (irreversible)")
+        return Undo(text="the catalog says that it is irreversible")
     return Undo(text=plan.undo.text or "no undo is declared for this step")
 
 

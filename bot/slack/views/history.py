@@ -63,7 +63,7 @@ def approved(event: StepApproved, *, step: str, people: int, asked: Asked) -> Dr
         if missing > 0:
             rest += f" {text.count(missing, 'more person', 'more people')} must agree."
     words = f"*Approved* by {who(event.actor)}: {step}.{rest}"
-    return _with_why(words, event.permission, event.actor, more=f"digest {text.code(event.digest[:8])}")
+    return _with_why(words, event.permission, event.actor, more=f"digest {text.short_id(event.digest)}")
 
 
 def skipped(event: StepSkipped, *, step: str, people: int, asked: Asked) -> Drawn:

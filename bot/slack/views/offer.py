@@ -287,7 +287,7 @@ def _sure_to_skip(one: Offer) -> JsonObject:
 def _fine_print(one: Offer) -> JsonObject:
     limit = f"time limit {text.duration(one.plan.timeout_s)}"
     label = "What you approve" if one.is_open else "Digest"
-    return context(f"{label}: {text.code(one.digest[:8])} · {limit}")
+    return context(f"{label}: {text.short_id(one.digest)} · {limit}")
 
 
 def _call(one: Offer) -> str:

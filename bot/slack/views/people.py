@@ -35,7 +35,7 @@ def why_permitted(permission: Permission, actor: Actor) -> str:
     if via == actor.id or via.lower() == actor.person:
         return "named in the catalog as approver"
     if is_user_group(via):
-        return f"member of user group {text.code(via, 40)}"
+        return f"member of user group {text.value(via, 40)}"
     return f"allowed by {text.code(via, 80)}"
 
 
