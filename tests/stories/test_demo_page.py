@@ -19,10 +19,13 @@ pytestmark = [
 
 CHANGING_STEPS = ["payments-ctl status", "FLUSHDB", "payments-ctl restart --graceful"]
 
+ROLLS_WITHIN_MS = 20_000
+"""Pods get ready one after the other, as they would."""
+
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
-    async with open_world(tmp_path / "demo", pace_s=0.1) as world:
+    async with open_world(tmp_path / "demo", pace_s=0.1, ready_after_s=2.4) as world:
         yield world
 
 
@@ -76,6 +79,60 @@ async def test_a_newcomer_breaks_reads_approves_and_it_is_healed(
     await page.screenshot(path=tmp_path / "3-healed.png")
     assert world.payments.health().is_good
     assert [command for command in world.host.commands if "FLUSHDB" in command or "restart" in command] != []
+
+
+async def test_a_cluster_is_scaled_and_a_bad_release_rolled_back(
+    world: World, page: Page, tmp_path: Path
+) -> None:
+    status = page.get_by_role("status").filter(has_text="payment-api:")
+    thread = page.get_by_role("complementary", name="Thread")
+    await expect(status).to_have_text("payment-api: healthy")
+
+    await page.get_by_role("button", name="Overload payment-api").click()
+    await expect(status).to_have_text("payment-api: slow")
+    await open_thread(page, "checkouts are slow")
+    await approve(page, "Proposing to run 5 pods", tmp_path / "1-notify.png")
+    await approve(page, "--replicas=5", tmp_path / "2-scale.png", what="from 3 to 5")
+    await expect(thread).to_contain_text("4 of 5 ready")
+    await page.screenshot(path=tmp_path / "3-progress.png")
+    await expect(status).to_have_text("payment-api: healthy")
+    await expect(thread).to_contain_text("Run of scale-payment-api succeeded", timeout=ROLLS_WITHIN_MS)
+    await page.screenshot(path=tmp_path / "4-scaled.png")
+    assert world.payment_api.wanted == 5
+
+    await page.get_by_role("button", name="Bad deploy").click()
+    await expect(status).to_have_text("payment-api: broken")
+    await open_thread(page, "checkouts answer 503")
+    await approve(
+        page, "rollout undo", tmp_path / "5-roll-back.png", what="payment-api:2.5.0 → payment-api:2.4.0"
+    )
+    await expect(thread).to_contain_text("Resolved by monitoring", timeout=ROLLS_WITHIN_MS)
+    await expect(status).to_have_text("payment-api: healthy")
+    await page.screenshot(path=tmp_path / "6-rolled-back.png")
+    assert world.payment_api.release == "2.4.0"
+
+
+async def open_thread(page: Page, title: str) -> None:
+    """The thread of the bot's message about this."""
+    replies = page.get_by_role("button", name="repl")
+    messages = page.get_by_role("main").locator(".message", has_text=title).filter(has=replies)
+    await messages.first.get_by_role("button", name="repl").click()
+    await expect(page.get_by_role("complementary", name="Thread")).to_contain_text(title)
+
+
+async def approve(page: Page, command: str, picture: Path, *, what: str = "") -> None:
+    """Read the proposal that shows this command, click Approve, and say yes to the question."""
+    thread = page.get_by_role("complementary", name="Thread")
+    proposal = thread.locator(".message", has_text=command)
+    button = proposal.get_by_role("button", name="Approve", exact=True)
+    await expect(button).to_be_in_viewport(
+        timeout=ROLLS_WITHIN_MS
+    )  # the cluster's library is loaded by its first use
+    await expect(proposal.first).to_contain_text(what or command)
+    await page.screenshot(path=picture)
+    await button.click()
+    question = page.get_by_role("alertdialog")
+    await question.get_by_role("button", name="Run it").click()
 
 
 async def test_breaking_it_twice_is_told_and_not_done(world: World, page: Page) -> None:

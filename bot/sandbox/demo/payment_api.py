@@ -48,7 +48,7 @@ class PaymentApi:
         pace = self.cluster.pace
         pace.ready_after_s = self._ready_after_s
         pace.stop_after_s = self._ready_after_s / 2
-        pace.apart_s = self._ready_after_s * 0.75
+        pace.apart_s = self._ready_after_s / 2
         self.cluster.never_ready(NAMESPACE, NAME, image=_image(BAD_RELEASE))
 
     async def stop(self) -> None:
