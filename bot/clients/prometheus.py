@@ -92,7 +92,7 @@ class PrometheusReader:
             try:
                 async with asyncio.timeout(left_s):
                     # Prometheus gives up when we do, instead of working on for nobody.
-                    status, body = await self._fetch(path, {**asked, "timeout": f"{left_s:.1f}s"})
+                    status, body = await self._fetch(path, {**asked, "timeout": f"{left_s:.3f}"})
                 if status < 500:
                     return _answer(status, body)
                 trouble = _unavailable(f"Prometheus answered {status}{_said(body)}")

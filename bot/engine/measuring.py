@@ -35,7 +35,7 @@ from bot.telemetry import Redactor
 log = structlog.get_logger()
 
 BASELINE_DEADLINE_S = 3.0
-CHECK_DEADLINE_S = 10.0
+CHECK_DEADLINE_S = 5.0
 LONGEST_PICTURE = timedelta(days=2)
 """A check that is made long after the first change (steps waited for people) shows no more than this before it."""
 
