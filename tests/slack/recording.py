@@ -63,6 +63,9 @@ class Recording:
     async def settle_undo(self, run_id: Any, step: Any, caller: Caller, *, choice: str) -> None:
         await self._take("settle_undo", caller, (run_id, step, choice))
 
+    async def settle_check(self, run_id: Any, step: Any, caller: Caller, *, choice: str) -> None:
+        await self._take("settle_check", caller, (run_id, step, choice))
+
     async def cancel(self, run_id: Any, caller: Caller, *, reason: str = "") -> None:
         await self._take("cancel", caller, run_id)
 

@@ -116,6 +116,17 @@ async def test_a_large_file_goes_up_whole(slack: Sandbox, gateway: Gateway) -> N
     assert slack.messages(CHANNEL)[0]["files"][0]["size"] == len(body)
 
 
+async def test_a_picture_goes_up_with_what_it_shows_in_words(slack: Sandbox, gateway: Gateway) -> None:
+    file = Artifact(
+        name="check.png", media_type="image/png", body=b"\x89PNG", alt="Errors fell from 12 to 0."
+    )
+    await gateway.upload(CHANNEL, files=[("check.png", file)], text="look")
+    await slack.until(lambda: slack.messages(CHANNEL))
+    [shown] = slack.messages(CHANNEL)[0]["files"]
+    assert shown["alt_txt"] == "Errors fell from 12 to 0."
+    assert shown["mimetype"] == "image/png"
+
+
 async def test_an_edit_of_nothing_is_refused(gateway: Gateway) -> None:
     with pytest.raises(SlackTrouble, match="message_not_found"):
         await gateway.edit(Posted(channel=CHANNEL, ts="1.000001"), text="x")

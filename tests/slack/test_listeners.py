@@ -110,6 +110,17 @@ async def test_skip_cancel_undo_and_every_settlement_reach_the_engine(door: Door
         assert asked[2] == ("r-1", StepKey(index=2), undo_choice)
 
 
+async def test_what_people_say_to_a_check_reaches_the_engine(door: Door) -> None:
+    of_step = ids.run_value(ids.RunRef(run_id=RunId("r-1"), step=StepKey(index=2)))
+    of_run = ids.run_value(ids.RunRef(run_id=RunId("r-1")))
+    for count, (action_id, choice) in enumerate(ids.SETTLE_CHECK.items()):
+        await door.click(ALICE, action_id, of_step)
+        asked = await door.asked("settle_check", times=2 * count + 1)
+        assert asked[2] == ("r-1", StepKey(index=2), choice)
+        await door.click(ALICE, action_id, of_run)
+        assert (await door.asked("settle_check", times=2 * count + 2))[2] == ("r-1", None, choice)
+
+
 async def test_another_runbook_is_chosen_from_the_menu(door: Door) -> None:
     option = {"text": {"type": "plain_text", "text": "scale-out"}, "value": "scale-out"}
     _, ts = await door.post_button(ids.CHOOSE, type="static_select", options=[option])
