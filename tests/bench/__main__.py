@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from tests.bench import click, fleet, help_text, lint, step, webhook
+from tests.bench import click, fleet, help_text, kubernetes, lint, step, webhook
 from tests.bench.harness import Row, noise, table
 
 MEASURES: dict[str, Callable[[Path], Awaitable[list[Row]]]] = {
@@ -18,6 +18,7 @@ MEASURES: dict[str, Callable[[Path], Awaitable[list[Row]]]] = {
     "fleet": fleet.measure,
     "help": help_text.measure,
     "lint": lint.measure,
+    "kubernetes": kubernetes.measure,
 }
 
 

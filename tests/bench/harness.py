@@ -55,6 +55,8 @@ class Row:
     """None: shown for what it explains, promised nowhere."""
     promised_ratio: float | None = None
     """The promise is how our median stands to that of the other."""
+    note: str = ""
+    """What else was held to a promise, said behind it."""
     is_own: bool = True
     """The promise is about our own time, what is left when the other is taken away; else about all of it."""
 
@@ -85,6 +87,8 @@ class Row:
             promise = f"ratio ≤ {self.promised_ratio:g}x"
         if promise:
             promise += "  kept" if self.is_kept else "  MISSED"
+        if self.note:
+            promise += f"; {self.note}"
         return (
             self.what,
             str(len(self.ours.samples_s)),
