@@ -60,4 +60,6 @@ def may_change(step: Step) -> bool:
     """Whether a step can have an effect, as far as the files tell."""
     if step.type == "http":
         return str(step.input.get("method", "GET")).upper() not in _READING_METHODS
+    if step.type == "shell":
+        return step.input.get("read_only") is not True
     return step.type not in ("slack", "diagnose")

@@ -1,4 +1,4 @@
-"""One run, one step forward: performs exactly what `runs.decide.what_next` says and appends what happened.
+"""One run, one step forward: performs exactly what `runs.next.what_next` says and appends what happened.
 
 The order inside one step is the product's promise:
 
@@ -40,20 +40,6 @@ from bot.engine.proposing import changes_between, memberships_of, proposed
 from bot.engine.suggesting import starters_for
 from bot.errors import ActionError, JournalUnavailable, NotPermitted, Refused, VersionConflict
 from bot.journal.base import Hold
-from bot.runs.decide import (
-    AskApproval,
-    AskHuman,
-    Done,
-    NextEffect,
-    ReadState,
-    Record,
-    Recover,
-    RecoverUndo,
-    RunAction,
-    RunCheck,
-    RunUndo,
-    Sleep,
-)
 from bot.runs.due import Due, wants_baseline
 from bot.runs.events import (
     ApprovalVoided,
@@ -71,6 +57,20 @@ from bot.runs.events import (
     UndoBlocked,
     UndoFinished,
     UndoStarted,
+)
+from bot.runs.next import (
+    AskApproval,
+    AskHuman,
+    Done,
+    NextEffect,
+    ReadState,
+    Record,
+    Recover,
+    RecoverUndo,
+    RunAction,
+    RunCheck,
+    RunUndo,
+    Sleep,
 )
 from bot.runs.plan import Artifact, Plan, Undo
 from bot.runs.policy import standing

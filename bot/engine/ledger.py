@@ -14,6 +14,7 @@ from bot.errors import NotFound, VersionConflict
 from bot.intake import incident as incidents
 from bot.intake.incident import Incident
 from bot.journal.base import Batch, Journal, Recorded, Write
+from bot.runs import fold as run_fold
 from bot.runs import state as runs
 from bot.runs.events import Event, IncidentId, RunId
 from bot.runs.plan import Artifact
@@ -53,7 +54,7 @@ class Ledger:
         )
         if known is None and not recorded:
             raise NotFound(f"there is no run {run_id!r}")
-        run = runs.fold(_events(recorded), known) if recorded else known
+        run = run_fold.fold(_events(recorded), known) if recorded else known
         assert run is not None
         self._keep(self._runs, run_id, run)
         return run
@@ -86,7 +87,7 @@ class Ledger:
             writes.append(Write(stream=stream, expected_version=expected, events=change.incident_events))
         if change.run_events:
             expected = run.version if run else 0
-            run = runs.fold(change.run_events, run)
+            run = run_fold.fold(change.run_events, run)
             writes.append(
                 Write(stream=runs.stream_of(run.id), expected_version=expected, events=change.run_events)
             )

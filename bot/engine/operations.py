@@ -47,8 +47,9 @@ from bot.runs.decide import (
     decide,
 )
 from bot.runs.events import Asked, CheckChoice, Choice, IncidentId, RunId, RunOpened, StepKey
+from bot.runs.fold import fold
 from bot.runs.policy import Caller, Policy, permit
-from bot.runs.state import Run, fold
+from bot.runs.state import Run
 
 NOBODY = Policy(
     asks=True, approvers=(), source="", min_approvals=1, allow_self_approval=False, risk="", message=""

@@ -31,7 +31,7 @@ def run_row(run: Run) -> RunRow:
     """One line per run."""
     opened = run.opened
     names = dict.fromkeys(
-        approval.actor.name or approval.actor.id
+        approval.actor.called
         for state in run.steps.values()
         for proposal in state.proposals
         for approval in proposal.approvals

@@ -32,8 +32,8 @@ from bot.intake.incident import fold as fold_incident
 from bot.intake.signal import started_by_hand
 from bot.intake.triage import decide as triage
 from bot.runs.events import Event, IncidentId, RunId, RunOpened
+from bot.runs.fold import fold as fold_run
 from bot.runs.policy import Caller, owners, permit
-from bot.runs.state import fold as fold_run
 
 TRIES = 10
 """How often a decision is taken anew because somebody else wrote first; more means something is wrong."""
@@ -214,7 +214,7 @@ def _only(names: tuple[str, ...]) -> str:
 
 
 def _name(caller: Caller) -> str:
-    return caller.actor.name or caller.actor.id
+    return caller.actor.called
 
 
 def _anyones(catalog: Catalog) -> tuple[str, ...]:

@@ -22,8 +22,8 @@ from bot.errors import BadInput
 from bot.intake.incident import Candidate, Incident, NothingSuggested, RunbookSuggested
 from bot.intake.matching import next_steps
 from bot.runs.events import Actor, ProposalId, RunId, StepKey
+from bot.runs.fold import fold
 from bot.runs.policy import expand, in_all, owners
-from bot.runs.state import fold
 
 FIRST = StepKey()
 

@@ -32,8 +32,8 @@ from bot.engine.ledger import Ledger
 from bot.engine.reception import Reception
 from bot.errors import BotError, JournalUnavailable, VersionConflict
 from bot.journal.base import HistoryQuery
-from bot.runs.decide import AskHuman, Done, Sleep, what_next
 from bot.runs.events import IncidentId, RunId
+from bot.runs.next import AskHuman, Done, Sleep, what_next
 from bot.runs.state import Run
 
 log = structlog.get_logger()

@@ -1,21 +1,8 @@
-"""What a person may do to a run, and what the run does next: the two pure functions everything else obeys.
+"""What a person may do to a run: `decide` answers an intent with the events that make it so, or raises `Refused`.
 
-`decide` answers an intent with the events that make it so, or raises `Refused`. It is called again with a fresh fold
-whenever another writer was first, so it must hold for any order of clicks: the first decision wins, the same person
-counts once, a spent or stale proposal refuses with who decided and what.
-
-`what_next` looks at the fold and the time and names the one thing the driver has to do now. It never looks back at
-how the run got there; a restart therefore continues exactly where the journal ends:
-
-    started, no outcome   → Recover (unknown, probed, put to the approvers), or run again where declared idempotent
-                            (or where the whole run is dry: nothing was sent)
-    outcome unknown       → AskHuman: done, again, undo, stop
-    walking back          → RunUndo, in strict reverse order of first starts, stopping at the first that fails
-    open proposal         → Sleep until the reminder or the expiry; RunAction once the quorum is there
-    step not proposed     → AskApproval (the driver plans it; unattended steps then run without a decision)
-    a part of it is done  → AskApproval for what it left, always put to people
-    a check not passed    → Sleep until it is due, then RunCheck; worse walks back or asks, as the runbook says
-    nothing left          → Finish
+It is pure, and called again with a fresh fold whenever another writer was first, so it must hold for any order of
+clicks: the first decision wins, the same person counts once, a spent or stale proposal refuses with who decided and
+what. What the run does next is `next.what_next`.
 """
 
 from __future__ import annotations
@@ -25,21 +12,16 @@ from datetime import datetime
 from typing import Literal, assert_never
 
 from bot.errors import AlreadyDecided, BadInput, Expired, NotFound, Refused, Stale
-from bot.runs.due import Due, next_check
 from bot.runs.events import (
-    ApprovalReminded,
     CancelRequested,
     CheckChoice,
     CheckSettled,
     Choice,
     Event,
-    FinalStatus,
     ParamsEdited,
     Permission,
-    ProposalExpired,
     ProposalId,
     ProposalVoided,
-    RunFinished,
     StepApproved,
     StepKey,
     StepRejected,
@@ -269,7 +251,7 @@ def _edit(run: Run, intent: Edit, ground: Ground) -> tuple[Event, ...]:
 def _settle(run: Run, intent: Settle, ground: Ground) -> tuple[Event, ...]:
     state, proposal = _find(run, intent.proposal_id)
     if proposal.settled is not None:
-        raise AlreadyDecided(f"{_name(proposal.settled)} chose {proposal.settled.choice!r} already")
+        raise AlreadyDecided(f"{proposal.settled.actor.called} chose {proposal.settled.choice!r} already")
     if not proposal.is_unknown:
         raise Refused("the outcome of this step is not in question")
     settled = UnknownSettled(
@@ -310,7 +292,9 @@ def _settle_undo(run: Run, intent: SettleUndo, ground: Ground) -> tuple[Event, .
     if state.status not in ("undo_unknown", "undo_failed", "undo_blocked"):
         raise AlreadyDecided(f"the undo of step {state.step.name} is settled: {state.status}")
     if state.undoing.settled is not None and not run.is_finished:
-        raise AlreadyDecided(f"{_name(state.undoing.settled)} chose {state.undoing.settled.choice!r} already")
+        raise AlreadyDecided(
+            f"{state.undoing.settled.actor.called} chose {state.undoing.settled.choice!r} already"
+        )
     permission = _permit(ground, "settle this undo")
     settled = UndoSettled(
         at=ground.now,
@@ -333,7 +317,7 @@ def _settle_check(run: Run, intent: SettleCheck, ground: Ground) -> tuple[Event,
     if checked is None:
         raise NotFound("there is no such check in this run", hint="look at the newest message")
     if checked.settled is not None:
-        raise AlreadyDecided(f"{_name(checked.settled)} chose to {checked.settled.choice} already")
+        raise AlreadyDecided(f"{checked.settled.actor.called} chose to {checked.settled.choice} already")
     if run.is_finished or run.cancel is not None:
         raise AlreadyDecided(f"this run is over: {run.status if run.is_finished else 'cancelled'}")
     if run.is_undoing:
@@ -358,7 +342,7 @@ def _cancel(run: Run, intent: Cancel, ground: Ground) -> tuple[Event, ...]:
     if run.is_finished:
         raise AlreadyDecided(f"this run is over: {run.status}")
     if run.cancel is not None:
-        raise AlreadyDecided(f"{_name(run.cancel)} cancelled this run already")
+        raise AlreadyDecided(f"{run.cancel.actor.called} cancelled this run already")
     entries = (*ground.policy.approvers, *ground.starters)
     if run.requester is not None and run.requester.is_same_human(ground.caller.actor):
         entries = (*entries, ground.caller.actor.id)
@@ -396,7 +380,7 @@ def _decidable(run: Run, proposal_id: ProposalId, now: datetime) -> Proposal:
     if proposal.made.asked.unattended:
         raise AlreadyDecided("this step needs no decision: a reviewed tag lets it run unattended")
     if proposal.has_quorum:
-        people = ", ".join(_name(one) for one in proposal.approvals)
+        people = ", ".join(one.actor.called for one in proposal.approvals)
         raise AlreadyDecided(f"approved already by {people}")
     if now >= proposal.made.expires_at:
         raise Expired("the time to decide has passed, so nothing was done", hint="start the runbook again")
@@ -405,12 +389,15 @@ def _decidable(run: Run, proposal_id: ProposalId, now: datetime) -> Proposal:
 
 def _refuse_spent(proposal: Proposal) -> None:
     if proposal.rejected is not None:
-        raise AlreadyDecided(f"rejected already by {_name(proposal.rejected)}: {proposal.rejected.reason}")
+        raise AlreadyDecided(
+            f"rejected already by {proposal.rejected.actor.called}: {proposal.rejected.reason}"
+        )
     if proposal.skipped is not None:
-        raise AlreadyDecided(f"skipped already by {_name(proposal.skipped)}")
+        raise AlreadyDecided(f"skipped already by {proposal.skipped.actor.called}")
     if proposal.edited is not None:
         raise Stale(
-            f"{_name(proposal.edited)} edited the parameters since", hint="look at the new proposal below"
+            f"{proposal.edited.actor.called} edited the parameters since",
+            hint="look at the new proposal below",
         )
     if proposal.voided is not None:
         raise Stale(
@@ -419,261 +406,5 @@ def _refuse_spent(proposal: Proposal) -> None:
     if proposal.expired is not None:
         raise Expired("the time to decide has passed, so nothing was done", hint="start the runbook again")
     if proposal.started is not None:
-        people = ", ".join(_name(one) for one in proposal.approvals) or "a reviewed tag"
+        people = ", ".join(one.actor.called for one in proposal.approvals) or "a reviewed tag"
         raise AlreadyDecided(f"approved already by {people}, and started")
-
-
-def _name(
-    event: StepApproved
-    | StepRejected
-    | StepSkipped
-    | ParamsEdited
-    | UnknownSettled
-    | UndoSettled
-    | CheckSettled
-    | CancelRequested,
-) -> str:
-    return event.actor.name or event.actor.id
-
-
-@dataclass(frozen=True, kw_only=True)
-class Record:
-    """Append these facts; time or the fold alone made them true."""
-
-    events: tuple[Event, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class AskApproval:
-    """Plan this step and propose it."""
-
-    step: StepKey
-    reason: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunAction:
-    """Take slot and locks, read state again, and run it if it is still what was approved."""
-
-    step: StepKey
-    proposal_id: ProposalId
-
-
-@dataclass(frozen=True, kw_only=True)
-class Recover:
-    """Started before a crash: record that the outcome is unknown."""
-
-    step: StepKey
-    proposal_id: ProposalId
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReadState:
-    """Look at what an unknown step left behind, for those who must settle it."""
-
-    step: StepKey
-    proposal_id: ProposalId
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunUndo:
-    """Undo this step: plan its frozen inverse, compare, run."""
-
-    step: StepKey
-
-
-@dataclass(frozen=True, kw_only=True)
-class RecoverUndo:
-    """An undo was started before a crash: record that its outcome is unknown."""
-
-    step: StepKey
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunCheck:
-    """Its time has come: read the metric again and judge it."""
-
-    due: Due
-
-
-@dataclass(frozen=True, kw_only=True)
-class AskHuman:
-    """Nothing happens until a person settles it."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sleep:
-    """Nothing happens before this moment unless a person acts."""
-
-    until: datetime
-
-
-@dataclass(frozen=True, kw_only=True)
-class Done:
-    """The run is over."""
-
-
-NextEffect = (
-    Record
-    | AskApproval
-    | RunAction
-    | Recover
-    | ReadState
-    | RunUndo
-    | RecoverUndo
-    | RunCheck
-    | AskHuman
-    | Sleep
-    | Done
-)
-
-
-def what_next(run: Run, now: datetime) -> NextEffect:
-    """The one thing to do now. Pure: time is an argument, and nothing is remembered between calls."""
-    if run.is_finished:
-        return Done()
-    undoing = next((state for state in run.steps.values() if state.status == "undoing"), None)
-    if undoing is not None:
-        return RecoverUndo(step=undoing.key)
-    interrupted = _interrupted(run)
-    if interrupted is not None:
-        return interrupted
-    if run.is_undoing:
-        return _next_undo(run, now)
-    state = run.current
-    if state is not None and state.proposal is not None and state.proposal.is_unknown:
-        return _unknown(state, state.proposal)
-    if run.cancel is not None:
-        return _finish(run, now, "cancelled", run.cancel.reason)
-    due = next_check(run)
-    if due is not None:
-        return _at_check(run, due, now)
-    if state is None:
-        return _at_end(run, now)
-    return _at_step(run, state, now)
-
-
-def _interrupted(run: Run) -> NextEffect | None:
-    for state in run.steps.values():
-        proposal = state.proposal
-        if proposal is not None and proposal.is_interrupted:
-            if (state.step.idempotent or run.opened.dry_run) and run.cancel is None:
-                return RunAction(step=state.key, proposal_id=proposal.id)
-            return Recover(step=state.key, proposal_id=proposal.id)
-    return None
-
-
-def _unknown(state: StepState, proposal: Proposal) -> NextEffect:
-    if proposal.probed is None:
-        return ReadState(step=state.key, proposal_id=proposal.id)
-    return AskHuman()
-
-
-def _next_undo(run: Run, now: datetime) -> NextEffect:
-    for state in run.with_effect:
-        if state.undoing is None and run.is_walk_cancelled and run.cancel is not None:
-            return _finish(run, now, "rollback_incomplete", f"{_name(run.cancel)} cancelled the walk back")
-        if state.undoing is None:
-            return RunUndo(step=state.key)
-        if state.status == "undo_unknown" and state.undoing.settled is None:
-            return AskHuman()
-        told = f"the undo of step {state.step.name} did not succeed"
-        if state.status == "undo_blocked":  # nothing was tried
-            told = f"step {state.step.name} was not undone"
-        return _finish(run, now, "rollback_incomplete", told)
-    return _finish(run, now, "rolled_back", run.undo_request.reason if run.undo_request else "")
-
-
-def _at_check(run: Run, due: Due, now: datetime) -> NextEffect:
-    if due.checked is None:
-        return Sleep(until=due.at) if now < due.at else RunCheck(due=due)
-    if run.is_asked_about(due.checked):
-        return AskHuman()
-    return Record(events=(UndoRequested(at=now, reason=f"the check: {due.checked.judged.sentence}"),))
-
-
-def _at_end(run: Run, now: datetime) -> NextEffect:
-    halted = run.halted_by
-    if halted is not None:
-        return _finish_halted(run, halted, now)
-    return _finish(run, now, "succeeded", "")
-
-
-def _at_step(run: Run, state: StepState, now: datetime) -> NextEffect:
-    proposal = state.proposal
-    if state.not_planned is not None:
-        return _failed(run, now, f"step {state.step.name} could not be proposed: {state.not_planned.message}")
-    if proposal is None or proposal.status == "voided" or proposal.leaves_more:
-        return AskApproval(step=state.key, reason=_reason_again(proposal))
-    match proposal.status:
-        case "proposed":
-            return _waiting(proposal, now)
-        case "approved":
-            return RunAction(step=state.key, proposal_id=proposal.id)
-        case "rejected" | "expired":
-            return _finish_halted(run, run.halted_by or state, now)
-        case "failed" | "stopped":
-            return _failed(run, now, f"step {state.step.name} {_failure(proposal)}")
-        case _:
-            raise AssertionError(f"run {run.id!r} stands at a step that is {proposal.status}")
-
-
-def _failure(proposal: Proposal) -> str:
-    if proposal.settled is not None:
-        return "ended unknown, and was stopped there"
-    return f"failed: {proposal.result.summary}" if proposal.result else "failed"
-
-
-def _reason_again(proposal: Proposal | None) -> str:
-    if proposal is None:
-        return ""
-    if proposal.edited is not None:
-        return f"{_name(proposal.edited)} edited the parameters"
-    if proposal.settled is not None:
-        if proposal.leaves_more:
-            return f"{_name(proposal.settled)} settled the part before as done"
-        return f"{_name(proposal.settled)} chose to try again after an unknown outcome"
-    if proposal.leaves_more and proposal.result is not None:
-        return f"the part before succeeded: {proposal.result.summary}"
-    return proposal.voided.reason if proposal.voided else ""
-
-
-def _waiting(proposal: Proposal, now: datetime) -> NextEffect:
-    made = proposal.made
-    if now >= made.expires_at:
-        return Record(events=(ProposalExpired(at=now, proposal_id=proposal.id),))
-    if made.remind_at is not None and not proposal.reminded:
-        if now >= made.remind_at:
-            return Record(events=(ApprovalReminded(at=now, proposal_id=proposal.id),))
-        return Sleep(until=made.remind_at)
-    return Sleep(until=made.expires_at)
-
-
-def _failed(run: Run, now: datetime, reason: str) -> NextEffect:
-    halted = run.halted_by
-    if halted is not None:
-        return _finish_halted(run, halted, now)
-    if run.runbook.rollback_on_failure and run.with_effect and not _was_stopped(run):
-        return Record(events=(UndoRequested(at=now, reason=reason),))
-    return _finish(run, now, "failed", reason)
-
-
-def _was_stopped(run: Run) -> bool:
-    """A human chose to stop at an unknown outcome: they did not choose to undo."""
-    state = run.current
-    return state is not None and state.status == "stopped"
-
-
-def _finish_halted(run: Run, halted: StepState, now: datetime) -> NextEffect:
-    if halted.status == "expired":
-        return _finish(run, now, "expired", f"nobody decided step {halted.step.name} in time")
-    proposal = halted.proposal
-    reason = proposal.rejected.reason if proposal and proposal.rejected else ""
-    return _finish(run, now, "rejected", reason)
-
-
-def _finish(run: Run, now: datetime, status: FinalStatus, reason: str) -> Record:
-    left = tuple(state.step.name for state in run.with_effect)
-    if status in ("succeeded", "rolled_back"):
-        left = ()
-    return Record(events=(RunFinished(at=now, status=status, reason=reason, left=left),))

@@ -38,6 +38,11 @@ class Actor:
     """Lower-case email, else `slack:<user id>`; quorum counts these."""
     name: str = ""
 
+    @property
+    def called(self) -> str:
+        """How they are spoken of."""
+        return self.name or self.id
+
     def is_same_human(self, other: Actor) -> bool:
         """One person: by their email whatever the account, by their account whatever became of the email."""
         return self.person == other.person or (self.kind, self.id) == (other.kind, other.id)

@@ -13,16 +13,13 @@ properties. The words a step can be in:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
-from functools import reduce
 from typing import Literal, assert_never
 
 from bot.catalog.schema import Runbook, Step
 from bot.runs.events import (
     Actor,
-    ApprovalReminded,
-    ApprovalVoided,
     BaselineTaken,
     CancelRequested,
     CheckJudged,
@@ -35,13 +32,11 @@ from bot.runs.events import (
     ProposalVoided,
     Result,
     RunAdmitted,
-    RunEvent,
     RunFinished,
     RunId,
     RunOpened,
     RunQueued,
     StepApproved,
-    StepFinished,
     StepKey,
     StepNotPlanned,
     StepProbed,
@@ -50,7 +45,6 @@ from bot.runs.events import (
     StepSkipped,
     StepStarted,
     UndoBlocked,
-    UndoFinished,
     UndoRequested,
     UndoSettled,
     UndoStarted,
@@ -448,152 +442,3 @@ class Run:
 def stream_of(run_id: RunId) -> str:
     """The journal stream of a run."""
     return f"run-{run_id}"
-
-
-def fold(events: Sequence[Event], run: Run | None = None) -> Run:
-    """The run these events make, from nothing or on top of an earlier fold."""
-    if run is None:
-        first, *events = events
-        if not isinstance(first, RunOpened):
-            raise ValueError(f"a run starts with run-opened, not {type(first).__name__}")
-        run = _opened(first)
-    return reduce(_apply, events, run)
-
-
-def _opened(event: RunOpened) -> Run:
-    runbook = Runbook.model_validate(event.runbook)
-    keyed = [(StepKey(index=index), step) for index, step in enumerate(runbook.steps)]
-    keyed += [(StepKey(phase="on_reject", index=index), step) for index, step in enumerate(runbook.on_reject)]
-    return Run(
-        opened=event,
-        runbook=runbook,
-        params=event.params,
-        requester=event.requester,
-        environment=event.environment,
-        steps={key: StepState(key=key, step=step) for key, step in keyed},
-        events=(event,),
-        version=1,
-    )
-
-
-def _apply(run: Run, event: Event) -> Run:
-    changed = _changed(run, event)  # type: ignore[arg-type]  # a run's stream holds only run events
-    return replace(changed, events=(*run.events, event), version=run.version + 1)
-
-
-def _changed(run: Run, event: RunEvent) -> Run:  # noqa: C901 - one arm per event, nothing else
-    match event:
-        case RunOpened():
-            raise ValueError(f"run {run.id!r} was opened twice")
-        case StepProposed():
-            return _proposed(run, event)
-        case StepNotPlanned():
-            return _step(run, event.step, not_planned=event)
-        case ApprovalReminded():
-            return _on_proposal(run, event.proposal_id, reminded=True)
-        case StepApproved():
-            approvals = (*_proposal(run, event.proposal_id).approvals, event)
-            return _on_proposal(run, event.proposal_id, approvals=approvals)
-        case ApprovalVoided():
-            kept = tuple(
-                one for one in _proposal(run, event.proposal_id).approvals if one.actor.person != event.person
-            )
-            return _on_proposal(_out_of_line(run), event.proposal_id, approvals=kept)
-        case StepRejected():
-            return _on_proposal(run, event.proposal_id, rejected=event)
-        case StepSkipped():
-            skips = (*_proposal(run, event.proposal_id).skips, event)
-            return _on_proposal(run, event.proposal_id, skips=skips)
-        case ParamsEdited():
-            edited = replace(run, params=event.after, requester=event.actor)
-            return _on_proposal(edited, event.proposal_id, edited=event)
-        case ProposalVoided():
-            return _on_proposal(_out_of_line(run), event.proposal_id, voided=event)
-        case ProposalExpired():
-            return _on_proposal(run, event.proposal_id, expired=event)
-        case RunQueued():
-            return replace(run, queued=event, queued_since=run.queued_since or event.at)
-        case RunAdmitted():
-            return replace(_out_of_line(run), admitted=event)
-        case StepStarted():
-            return _started(run, event)
-        case StepFinished():
-            return _on_proposal(run, event.proposal_id, result=event.result, finished_at=event.at)
-        case StepProbed():
-            return _on_proposal(run, event.proposal_id, probed=event)
-        case UnknownSettled():
-            return _on_proposal(run, event.proposal_id, settled=event)
-        case BaselineTaken():
-            return replace(run, baseline=event)
-        case CheckJudged():
-            return replace(run, checks={**run.checks, event.step: Checked(judged=event)})
-        case CheckSettled():
-            checked = replace(run.checks[event.step], settled=event)
-            return replace(run, checks={**run.checks, event.step: checked})
-        case CancelRequested():
-            return replace(run, cancel=event, is_walk_cancelled=run.is_undoing)
-        case RunFinished():
-            return replace(_out_of_line(run), finished=event, undo_request=None, admitted=None)
-        case UndoRequested():
-            return replace(run, undo_request=event, finished=None, is_walk_cancelled=False)
-        case UndoStarted():
-            return _step(run, event.step, undoing=Undoing(started=event))
-        case UndoFinished() | UndoBlocked() | UndoSettled():
-            return _undo(run, event)
-        case _:
-            assert_never(event)
-
-
-def _out_of_line(run: Run) -> Run:
-    """It waits for people again, or for nothing: only what may go ahead stands in the line."""
-    return replace(run, queued=None, queued_since=None)
-
-
-def _proposed(run: Run, event: StepProposed) -> Run:
-    state = run.steps[event.step]
-    environments = {target.environment for target in event.plan.targets if target.environment}
-    environment = run.environment or (environments.pop() if len(environments) == 1 else "")
-    proposals = (*state.proposals, Proposal(made=event))
-    return _step(replace(run, environment=environment), event.step, proposals=proposals, not_planned=None)
-
-
-def _started(run: Run, event: StepStarted) -> Run:
-    order = run.start_order if event.step in run.start_order else (*run.start_order, event.step)
-    return _on_proposal(replace(run, start_order=order), event.proposal_id, started=event)
-
-
-def _undo(run: Run, event: UndoFinished | UndoBlocked | UndoSettled) -> Run:
-    undoing = run.steps[event.step].undoing or Undoing()
-    match event:
-        case UndoFinished():
-            return _step(run, event.step, undoing=replace(undoing, result=event.result))
-        case UndoBlocked():
-            return _step(run, event.step, undoing=replace(undoing, blocked=event))
-        case UndoSettled(choice="again"):
-            return _step(run, event.step, undoing=None)
-        case UndoSettled():
-            return _step(run, event.step, undoing=replace(undoing, settled=event))
-        case _:
-            assert_never(event)
-
-
-def _step(run: Run, key: StepKey, **change: object) -> Run:
-    changed = replace(run.steps[key], **change)  # type: ignore[arg-type]  # fields of StepState
-    return replace(run, steps={**run.steps, key: changed})
-
-
-def _proposal(run: Run, proposal_id: ProposalId) -> Proposal:
-    found = run.proposal(proposal_id)
-    if found is None:
-        raise ValueError(f"run {run.id!r} has no proposal {proposal_id!r}")
-    return found[1]
-
-
-def _on_proposal(run: Run, proposal_id: ProposalId, **change: object) -> Run:
-    found = run.proposal(proposal_id)
-    if found is None:
-        raise ValueError(f"run {run.id!r} has no proposal {proposal_id!r}")
-    state, proposal = found
-    changed = replace(proposal, **change)  # type: ignore[arg-type]  # fields of Proposal
-    proposals = tuple(changed if one.id == proposal_id else one for one in state.proposals)
-    return _step(run, state.key, proposals=proposals)

@@ -25,7 +25,8 @@ from bot.runs.events import (
     UndoSettled,
     UndoStarted,
 )
-from bot.runs.state import Proposal, Run, RunStatus, StepStatus, fold
+from bot.runs.fold import fold
+from bot.runs.state import Proposal, Run, RunStatus, StepStatus
 
 RUN_WORDS = frozenset(get_args(RunStatus))
 STEP_WORDS = frozenset(get_args(StepStatus))

@@ -19,29 +19,17 @@ from bot.catalog.schema import MetricCheck
 from bot.errors import Refused
 from bot.runs.decide import (
     Approve,
-    AskApproval,
-    AskHuman,
     Cancel,
-    Done,
     Edit,
     Ground,
     Intent,
-    ReadState,
-    Record,
-    Recover,
-    RecoverUndo,
     Reject,
     RequestUndo,
-    RunAction,
-    RunCheck,
-    RunUndo,
     Settle,
     SettleCheck,
     SettleUndo,
     Skip,
-    Sleep,
     decide,
-    what_next,
 )
 from bot.runs.due import next_check, wants_baseline
 from bot.runs.events import (
@@ -67,8 +55,23 @@ from bot.runs.events import (
     UndoFinished,
     UndoStarted,
 )
+from bot.runs.fold import fold
+from bot.runs.next import (
+    AskApproval,
+    AskHuman,
+    Done,
+    ReadState,
+    Record,
+    Recover,
+    RecoverUndo,
+    RunAction,
+    RunCheck,
+    RunUndo,
+    Sleep,
+    what_next,
+)
 from bot.runs.policy import Policy
-from bot.runs.state import Run, fold
+from bot.runs.state import Run
 from tests.core.given import ALICE, ALICE_BY_API, BOB, EVE, NOW, opened, plan, runbook, step
 from tests.core.lawful import assert_lawful
 

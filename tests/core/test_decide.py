@@ -42,7 +42,7 @@ from bot.runs.events import (
     UndoStarted,
     UnknownSettled,
 )
-from bot.runs.state import fold
+from bot.runs.fold import fold
 from tests.core.given import (
     ALICE,
     ALICE_BY_API,

@@ -10,20 +10,7 @@ import pytest
 
 from bot.catalog.schema import MetricCheck
 from bot.errors import AlreadyDecided, NotFound, NotPermitted, Refused
-from bot.runs.decide import (
-    AskApproval,
-    AskHuman,
-    Cancel,
-    Done,
-    NextEffect,
-    Record,
-    RunCheck,
-    RunUndo,
-    SettleCheck,
-    Sleep,
-    decide,
-    what_next,
-)
+from bot.runs.decide import Cancel, SettleCheck, decide
 from bot.runs.due import checks_of, next_check, wants_baseline
 from bot.runs.events import (
     BaselineTaken,
@@ -41,7 +28,9 @@ from bot.runs.events import (
     UndoRequested,
     UnknownSettled,
 )
-from bot.runs.state import RunStatus, fold
+from bot.runs.fold import fold
+from bot.runs.next import AskApproval, AskHuman, Done, NextEffect, Record, RunCheck, RunUndo, Sleep, what_next
+from bot.runs.state import RunStatus
 from tests.core.given import (
     ALICE,
     BOB,

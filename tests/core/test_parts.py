@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.errors import Refused
-from bot.runs.decide import AskApproval, Edit, Record, RunAction, RunUndo, Sleep, decide, what_next
+from bot.runs.decide import Edit, decide
 from bot.runs.events import (
     Event,
     ProposalVoided,
@@ -21,8 +21,10 @@ from bot.runs.events import (
     UndoRequested,
     UnknownSettled,
 )
+from bot.runs.fold import fold
+from bot.runs.next import AskApproval, Record, RunAction, RunUndo, Sleep, what_next
 from bot.runs.plan import Plan, Target, Undo
-from bot.runs.state import Run, fold
+from bot.runs.state import Run
 from tests.core.given import (
     ALICE,
     BOB,

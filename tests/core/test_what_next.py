@@ -7,20 +7,6 @@ from datetime import timedelta
 
 import pytest
 
-from bot.runs.decide import (
-    AskApproval,
-    AskHuman,
-    Done,
-    NextEffect,
-    ReadState,
-    Record,
-    Recover,
-    RecoverUndo,
-    RunAction,
-    RunUndo,
-    Sleep,
-    what_next,
-)
 from bot.runs.events import (
     ApprovalReminded,
     ApprovalVoided,
@@ -41,7 +27,22 @@ from bot.runs.events import (
     UndoStarted,
     UnknownSettled,
 )
-from bot.runs.state import RunStatus, fold
+from bot.runs.fold import fold
+from bot.runs.next import (
+    AskApproval,
+    AskHuman,
+    Done,
+    NextEffect,
+    ReadState,
+    Record,
+    Recover,
+    RecoverUndo,
+    RunAction,
+    RunUndo,
+    Sleep,
+    what_next,
+)
+from bot.runs.state import RunStatus
 from tests.core.given import (
     ALICE,
     BOB,

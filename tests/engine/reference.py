@@ -37,8 +37,9 @@ from bot.runs.events import (
     UndoStarted,
     UnknownSettled,
 )
+from bot.runs.fold import fold
 from bot.runs.policy import Caller
-from bot.runs.state import Proposal, Run, StepState, fold, stream_of
+from bot.runs.state import Proposal, Run, StepState, stream_of
 from tests.core.lawful import assert_lawful
 from tests.engine.house import ALICE, BOB, House, catalog, dial_step, runbook
 from tests.fakes.dials import World

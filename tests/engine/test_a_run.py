@@ -584,3 +584,12 @@ async def test_a_half_approved_suggestion_is_still_reminded_of_at_half_time(open
     run = await house.the_run()
     house.clock.pass_time(timedelta(minutes=5))
     await house.until_run(run.id, lambda one: bool(one.open_proposal and one.open_proposal.reminded))
+
+
+async def test_a_message_that_cannot_be_posted_does_not_undo_a_fix_that_worked(opened: Opened) -> None:
+    tell = dial_step("tell", mode="not_sent", rules=UNATTENDED).model_copy(update={"type": "slack"})
+    house = await opened(catalog(runbook("turn", dial_step("a"), tell, rollback_on_failure=True)))
+    await house.operations.approve(house.ref(await house.page()), ALICE)
+    run = await house.finished((await house.the_run()).id)
+    assert run.status == "failed"
+    assert house.world.dials == {"a": 1}

@@ -12,8 +12,8 @@ from bot.engine.ports import Tail
 from bot.intake import incident as incidents
 from bot.intake.incident import Candidate, Facts, Incident, IncidentOpened, LastTime, Origin, Place
 from bot.runs import events as runs
-from bot.runs import state
 from bot.runs.events import Actor, Asked, IncidentId, Permission, ProposalId, Result, RunId, StepKey
+from bot.runs.fold import fold as fold_run
 from bot.runs.plan import Plan, Target, Undo
 from bot.runs.state import Run
 from bot.slack.message import Message
@@ -308,7 +308,7 @@ class Stage:
     @property
     def run(self) -> Run:
         """The fold."""
-        return state.fold(self.run_events)
+        return fold_run(self.run_events)
 
     def show(self, menu: Sequence[tuple[str, str]] = MENU) -> list[Message]:
         """The thread as it stands."""

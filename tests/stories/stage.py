@@ -28,7 +28,7 @@ from bot.api.auth import mint
 from bot.app import App
 from bot.engine.attending import Idle, next_for
 from bot.journal.base import HistoryQuery
-from bot.runs.decide import AskHuman, Done, Sleep, what_next
+from bot.runs.next import AskHuman, Done, Sleep, what_next
 from bot.runs.state import Run
 from bot.sandbox import acme
 from bot.sandbox.server import Sandbox
