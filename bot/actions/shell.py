@@ -20,11 +20,13 @@ so that a catalog which moves `web-1` elsewhere makes a new proposal.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from bot.actions.base import (
     OUTPUT_LIMIT_BYTES,
@@ -57,15 +59,15 @@ SHORT_COMMAND = 80
 """Characters of a command that may stand in a headline; longer ones are shown where there is room."""
 
 
-def _count(value: Any) -> Any:
-    """A number written as text is one: a placeholder alone is filled with text."""
-    if isinstance(value, bool):
-        raise ValueError("batch is a number of hosts or a percentage")
-    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
-
-
-Batch = Annotated[int, Field(ge=1)] | Annotated[str, StringConstraints(pattern=r"^(?:100|[1-9][0-9]?)%$")]
-"""`5`, or `25%` of all."""
+def _batch(value: Any) -> Any:
+    """A number from 1 on, also written as text (a placeholder alone is filled with text), or a percentage."""
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    text = str(value) if is_number or isinstance(value, str) else ""
+    if not re.fullmatch(r"[1-9][0-9]{0,5}|(?:100|[1-9][0-9]?)%", text):
+        raise PydanticCustomError(
+            "batch", "a number of hosts from 1 on, or a part of them like 25%, is expected here"
+        )
+    return text if text.endswith("%") else int(text)
 
 
 class ShellInput(ActionInput):
@@ -81,7 +83,7 @@ class ShellInput(ActionInput):
         default=None,
         description="Several hosts or host groups; one after the other unless batch says more",
     )
-    batch: Annotated[Batch, BeforeValidator(_count)] | None = Field(
+    batch: Annotated[int | str, BeforeValidator(_batch)] | None = Field(
         default=None, description="Hosts worked on at a time: a number, or a part of all like 25%; else 1"
     )
     max_failures: Annotated[int, Field(ge=0)] = Field(

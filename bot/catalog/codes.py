@@ -56,6 +56,7 @@ CODES: Mapping[str, Code] = MappingProxyType(
         "RB046": Code("a target outside the allowed environments", "warning"),
         "RB047": Code("unattended, but no environment allows it", "warning"),
         "RB048": Code("a check that is never made", "warning"),
+        "RB049": Code("a setting for several hosts that says nothing", "warning"),
         "RB050": Code("a secret that is not declared"),
         "RB051": Code("a secret where none can be sent"),
         "RB052": Code("a secret sent to a host it is not for"),

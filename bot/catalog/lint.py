@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from bot.catalog import (
     lint_checks,
+    lint_fleets,
     lint_inventory,
     lint_params,
     lint_people,
@@ -61,6 +62,7 @@ def lint(
         lint_places.lint(owner, catalog)
         lint_people.lint(owner, catalog)
         lint_checks.lint(owner, catalog)
+        lint_fleets.lint(owner, catalog)
     for book in writing.books.values():
         _names_in(book, catalog)
     if promotions is not None:

@@ -21,7 +21,7 @@ def environments_of(step: Step, catalog: Catalog) -> set[str] | None:
     """
     match step.type:
         case "shell":
-            hosts = _hosts(step, catalog)
+            hosts = hosts_of(step, catalog)
             if hosts is None:
                 return None
             if hosts == [LOCAL] and LOCAL not in catalog.hosts:
@@ -64,7 +64,7 @@ def url_of(address: str, catalog: Catalog) -> UrlHost | None:
     return exact or (catalog.urls.get(name) if port in (None, default) else None)
 
 
-def _hosts(step: Step, catalog: Catalog) -> list[str] | None:
+def hosts_of(step: Step, catalog: Catalog) -> list[str] | None:
     """The hosts a shell step names, groups opened; None when the service decides or a placeholder does."""
     written = step.input.get("host") or step.input.get("hosts")
     if written is None:

@@ -29,6 +29,8 @@ GRACE_S = 30.0
 
 PROBE_TIMEOUT_S = 20.0
 
+REHEARSAL_S = 60.0
+
 
 class StepProgress:
     """What a running step says: redacted as whole lines, kept as a short tail, drawn and forgotten."""
@@ -113,6 +115,18 @@ class Execution:
             duration_s=time.monotonic() - began,
             name=name,
         )
+
+    async def rehearse(self, plan: Plan) -> Result:
+        """What the plan would do, asked of the other side without changing anything; nobody's run, and no record.
+
+        A minute at most: it answers a person who waits for it.
+        """
+        began = time.monotonic()
+        progress = StepProgress(Tail(run_id=RunId("")), self.redactor, lambda: None)
+        brief = replace(plan, timeout_s=min(plan.timeout_s, REHEARSAL_S - GRACE_S))
+        outcome = await self._outcome(brief, progress, dry_run=True)
+        duration_s = time.monotonic() - began
+        return result_of(outcome, plan, (), redactor=self.redactor, duration_s=duration_s, name="dry-run")[0]
 
     async def _outcome(self, plan: Plan, progress: StepProgress, *, dry_run: bool) -> Outcome:
         try:

@@ -149,11 +149,13 @@ def _on_the_touched(undo: Undo, plan: Plan) -> Undo:
     own = {target.key for target in plan.targets}
     if not undo.per_target or len(undo.targets) < 2 or any(one.key not in own for one in undo.targets):
         return replace(undo, per_target="")
-    return replace(undo, text=f"{undo.text} (where the step touched something)")
+    return replace(undo, text=f"{undo.text}, there where the step touched something")
 
 
 def _undo_words(inverse: Plan) -> str:
     """An undo is approved together with its step, so the words are what it would run wherever that is short enough."""
+    if inverse.per_target and len(inverse.targets) > 1:
+        return inverse.text
     words = "; ".join(inverse.will_run)
     return words if 0 < len(words) <= UNDO_WORDS_LIMIT and "\n" not in words else inverse.text
 

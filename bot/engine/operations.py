@@ -19,13 +19,13 @@ from bot.catalog.schema import Catalog, Param, Runbook
 from bot.engine.clock import Clock
 from bot.engine.execution import Execution
 from bot.engine.ledger import Change, Ledger
-from bot.engine.making import Maker
+from bot.engine.making import Maker, NotMade
 from bot.engine.opening import from_suggestion, opened
 from bot.engine.ports import ClickRef, Directory
-from bot.engine.proposing import memberships_of
+from bot.engine.proposing import changes_between, memberships_of
 from bot.engine.starting import Start, Starting, again
 from bot.engine.suggesting import runbook_named, starters_for
-from bot.errors import AlreadyDecided, BadInput, Expired, NotFound, NotPermitted, Stale
+from bot.errors import AlreadyDecided, BadInput, Expired, NotFound, NotPermitted, Refused, Stale
 from bot.intake.incident import (
     Incident,
     Suggestion,
@@ -46,8 +46,9 @@ from bot.runs.decide import (
     Skip,
     decide,
 )
-from bot.runs.events import Asked, CheckChoice, Choice, IncidentId, RunId, RunOpened, StepKey
+from bot.runs.events import Asked, CheckChoice, Choice, IncidentId, Result, RunId, RunOpened, StepKey
 from bot.runs.fold import fold
+from bot.runs.plan import Plan
 from bot.runs.policy import Caller, Policy, permit
 from bot.runs.state import Run
 
@@ -65,6 +66,18 @@ class EditForm:
     step: str
     params: tuple[Param, ...]
     values: Mapping[str, ParamValue]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rehearsal:
+    """What came of trying one step dry."""
+
+    step: str
+    plan: Plan
+    """The step as it would run now."""
+    changes: tuple[str, ...]
+    """What differs from what is proposed, in words; it would be proposed anew instead of running."""
+    result: Result
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +129,35 @@ class Operations:
         )
         return EditForm(
             runbook=run.runbook.name, step=state.step.name, params=run.runbook.params, values=run.params
+        )
+
+    async def rehearse(self, ref: ClickRef, caller: Caller) -> Rehearsal:
+        """Try the step dry, as it would run now: nothing changes, nothing is decided, and nothing is recorded.
+
+        For whoever may decide the step or start its runbook. It is no event: the run stays exactly as it was, so that
+        a decision made at the same moment never meets a conflict with a look, and a suggestion, which has no run yet,
+        is answered the same way. Refused for a step that is decided, with who decided it.
+        """
+        run = await self._run_behind(ref)
+        ground = await self._ground_for(run, ref, caller)
+        entries = (*ground.policy.approvers, *ground.starters)
+        permit(entries, caller, ground.memberships, now=ground.now, to="try this step dry")
+        found = run.proposal(ref.proposal_id)
+        assert found is not None
+        state, proposal = found
+        if not proposal.is_open or run.is_finished or run.is_undoing or run.cancel is not None:
+            raise AlreadyDecided(
+                "this step is decided, so there is nothing left to try", hint="see the thread"
+            )
+        try:
+            made = await self.maker.make(run, state.key)
+        except NotMade as problem:
+            raise Refused(f"it could not run now: {problem.message}", hint=problem.hint) from problem
+        return Rehearsal(
+            step=state.step.name,
+            plan=made.plan,
+            changes=changes_between(proposal.made.plan, made.plan),
+            result=await self.execution.rehearse(made.plan),
         )
 
     async def edit(self, ref: ClickRef, caller: Caller, *, given: Mapping[str, ParamValue | None]) -> None:

@@ -24,6 +24,7 @@ from bot.slack.directory import SlackDirectory
 from bot.slack.errands import Errands
 from bot.slack.interactions import Click, Payload, Where, click_of, thread_of, where_of, where_of_command
 from bot.slack.modals import Modals
+from bot.slack.views.rehearsal import rehearsal
 
 Act = Callable[[Click, Caller], Awaitable[None]]
 
@@ -52,6 +53,7 @@ class Listeners:
             app.action(action_id)(self._on_click(act))
         app.action(ids.REJECT)(self._on_form(self._modals.open_reject))
         app.action(ids.EDIT)(self._on_form(self._modals.open_edit))
+        app.action(ids.DRY_RUN)(self._on_form(self._rehearse))
         app.action(ids.CHOOSE)(self._on_form(self._chosen))
         app.view(ids.REJECT_FORM)(_on_view(self._modals.rejected))
         app.view(ids.EDIT_FORM)(_on_view(self._modals.edited))
@@ -102,6 +104,12 @@ class Listeners:
         ref = ids.parse_run(click.value)
         choice = ids.SETTLE_CHECK[click.action_id]
         await self._operations.settle_check(ref.run_id, ref.step, caller, choice=choice)
+
+    async def _rehearse(self, click: Click) -> None:
+        """Told to whoever asked, alone: it changes and decides nothing, and the thread is the record of what does."""
+        caller = await self._directory.caller_of(click.where.user)
+        found = await self._operations.rehearse(ids.parse_click(click.value), caller)
+        await self._answers.tell(click.where, rehearsal(found))
 
     async def _chosen(self, click: Click) -> None:
         """A runbook was chosen: in the start form it shows its parameters, in a thread it is suggested."""

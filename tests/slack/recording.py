@@ -9,10 +9,11 @@ from typing import Any
 
 from bot.catalog.params import parse_params
 from bot.catalog.schema import Param, Runbook, RunbookName, Step
-from bot.engine.operations import EditForm
+from bot.engine.operations import EditForm, Rehearsal
 from bot.errors import NotFound
 from bot.journal.base import RunRow
-from bot.runs.events import RunId
+from bot.runs.events import Result, RunId
+from bot.runs.plan import Plan
 from bot.runs.policy import Caller
 
 
@@ -78,6 +79,14 @@ class Recording:
     async def edit_form(self, ref: Any, caller: Caller) -> EditForm:
         await self._take("edit_form", caller, ref)
         return EditForm(runbook="scale-out", step="scale", params=(REPLICAS,), values={"replicas": 3})
+
+    async def rehearse(self, ref: Any, caller: Caller) -> Rehearsal:
+        await self._take("rehearse", caller, ref)
+        plan = Plan(type="shell", input={}, targets=(), text="restart it", will_run=("web-1: restart <it>",))
+        result = Result(
+            verdict="succeeded", effect="none", summary="would run 'restart <it>'", output="reached"
+        )
+        return Rehearsal(step="restart", plan=plan, changes=("replicas: 3 → 4",), result=result)
 
     async def edit(self, ref: Any, caller: Caller, *, given: Mapping[str, Any]) -> None:
         await self._take("edit", caller, (ref, parse_params((REPLICAS,), given)))

@@ -144,3 +144,12 @@ async def test_a_decision_that_never_ends_does_not_keep_the_process_alive(door: 
     await door.click(ALICE, ids.APPROVE)
     await door.asked("approve")
     await door.door.stop(timeout_s=0.05)
+
+
+async def test_a_dry_run_of_a_step_is_told_to_whoever_asked_and_to_nobody_else(door: Door) -> None:
+    await door.click(ALICE, ids.DRY_RUN)
+    words = (await door.told(ALICE))["text"]
+    assert words.startswith("*Dry run of restart: nothing was changed.*")
+    assert "replicas: 3 → 4" in words
+    assert "restart &lt;it&gt;" in words
+    assert door.slack.ephemerals(BOB) == []

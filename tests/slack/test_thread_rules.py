@@ -125,6 +125,7 @@ def test_buttons_vanish_once_spent() -> None:
         ids.APPROVE,
         ids.REJECT,
         ids.SKIP,
+        ids.DRY_RUN,
         ids.EDIT,
         ids.CHOOSE,
     ]

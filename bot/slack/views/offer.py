@@ -256,6 +256,8 @@ def _buttons(one: Offer, *, is_cut: bool) -> list[JsonObject]:
         button("Reject", action_id=ids.REJECT, value=carried, style="danger"),
         button("Skip", action_id=ids.SKIP, value=carried, asks=_sure_to_skip(one)),
     ]
+    if not one.is_dry_run:
+        buttons.append(button("Dry run", action_id=ids.DRY_RUN, value=carried))
     if one.runbook.params:
         buttons.append(button("Edit", action_id=ids.EDIT, value=carried))
     return buttons
