@@ -25,6 +25,7 @@ BREACHES = {
     "yaml": ("bot/catalog/breach.py", "import yaml"),
     "patterns": ("bot/actions/breach.py", "import re2"),
     "kubernetes": ("bot/diagnosis/breach.py", "from kubernetes.aio import client"),
+    "pictures": ("bot/slack/breach.py", "def late():\n    import matplotlib"),
     "tokens": ("bot/slack/breach.py", "from joserfc import jwt"),
 }
 
