@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -243,3 +244,24 @@ async def test_a_world_that_went_there_and_back_is_the_same_in_a_snapshot(
         await api.send("PATCH", "/api/v1/nodes/n1", {"spec": {"unschedulable": wish or None}}, media=MERGE)
         await cluster.settled()
         assert (cluster.snapshot() == before) is not wish
+
+
+def is_so_many(cluster: Cluster, name: str, ready: int) -> bool:
+    return cluster.ready("payments", name) == ready
+
+
+async def test_pods_of_one_workload_begin_apart_where_that_is_set() -> None:
+    clock = ManualClock()
+    async with Cluster(ready_after_s=2.0, clock=clock) as cluster:
+        cluster.pace.apart_s = 1.0
+        for name in ("api", "web"):
+            cluster.deployment("payments", name, replicas=3)
+        await cluster.until(
+            lambda: sum("startTime" in pod["status"] for pod in cluster.pods("payments")) == 6
+        )
+        clock.advance(1.9)
+        for ready in (1, 2, 3):
+            assert cluster.ready("payments", "api") == cluster.ready("payments", "web") == ready - 1
+            clock.advance(0.2 if ready == 1 else 1.0)
+            for name in ("api", "web"):
+                await cluster.until(partial(is_so_many, cluster, name, ready))
