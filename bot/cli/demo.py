@@ -24,7 +24,7 @@ PAGE_PORT = 3000
     "--auto",
     "is_auto",
     is_flag=True,
-    help="Play it without anybody, print the thread, exit with 0 only if the service is healed.",
+    help="Play it without anybody, print the threads, exit with 0 only if both services are healed.",
 )
 @click.option(
     "--keep",
@@ -35,13 +35,13 @@ PAGE_PORT = 3000
     "--relapse",
     "relapses",
     is_flag=True,
-    help="Let the service break again after every restart, to see a step fail and be undone.",
+    help="Let nothing help (payments breaks again after a restart, more pods draw more load), to see steps undone.",
 )
 def demo(*, port: int, is_auto: bool, keep: Path | None, relapses: bool) -> None:
-    """Break a payments service and heal it by clicking Approve in a Slack thread, all on this machine.
+    """Break two services and heal them by clicking Approve in a Slack thread, all on this machine.
 
-    Starts a local Slack with a page in the browser, a small payments service, the host it runs on (over SSH) and the
-    bot. Nothing leaves this machine and no account is needed. Ctrl-C ends it.
+    Starts a local Slack with a page in the browser, a small payments service on a host (over SSH), another in a
+    stand-in Kubernetes cluster, and the bot. Nothing leaves this machine and no account is needed. Ctrl-C ends it.
     """
     from bot.sandbox.demo.command import run_alone, run_for_somebody
 

@@ -13,7 +13,7 @@ from bot.sandbox.changes import Change
 from bot.sandbox.dispatch import Answer, Dispatch
 from bot.sandbox.members import Channel, User
 from bot.sandbox.modals import Modals
-from bot.sandbox.protocol import Json, NotThere, SlackError
+from bot.sandbox.protocol import Json, NobodyAnswers, NotThere, SlackError
 from bot.sandbox.response_urls import ResponseUrls, Source
 from bot.sandbox.triggers import Triggers
 from bot.sandbox.webapi import without_metadata
@@ -64,7 +64,7 @@ class Interactions:
         whisper = self._workspace.messages.ephemeral(user.id, ts)
         message = whisper or self._workspace.messages.get(channel.id, ts)
         if message.get("app_id") != self._workspace.app.id:
-            raise NotThere(f"message {ts} belongs to another app, which is not part of the sandbox")
+            raise NobodyAnswers(f"message {ts} belongs to another app, which is not part of the sandbox")
         shown = seen or message
         block, element = block_kit.find(shown.get("blocks", []), action_id=action_id, block_id=block_id)
         is_ephemeral = whisper is not None

@@ -18,7 +18,7 @@ from bot.sandbox.composer import encoded
 from bot.sandbox.gate import PAGE_POLICY
 from bot.sandbox.live import LivePages, as_shown
 from bot.sandbox.person import Person
-from bot.sandbox.protocol import Json, NotThere, SlackError
+from bot.sandbox.protocol import Json, NobodyAnswers, NotThere, SlackError
 from bot.sandbox.workspace import Workspace
 
 PAGE_FOLDER = Path(__file__).parent / "page"
@@ -162,6 +162,8 @@ class PageRoutes:
             asked = json.loads(await request.read())
             perform = self._acts[asked["do"]]
             await perform(self._person(asked["as"]), asked)
+        except NobodyAnswers as silent:
+            return _json({"ok": False, "error": "nobody_answers", "text": str(silent)})
         except NotThere as missing:
             return _json({"ok": False, "error": "not_there", "text": str(missing)})
         except SlackError as refused:

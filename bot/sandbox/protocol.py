@@ -28,3 +28,7 @@ class SlackError(Exception):
 
 class NotThere(LookupError):
     """A person tried to use something their screen does not show: a button, a view, a shortcut."""
+
+
+class NobodyAnswers(NotThere):
+    """It is on their screen, but whose it is plays no part in the sandbox."""
