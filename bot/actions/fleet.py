@@ -17,11 +17,15 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
 
 from bot.actions.base import OUTPUT_LIMIT_BYTES, Effect, Outcome, Target, Verdict
 from bot.clients.command import whole_head, whole_tail
 from bot.errors import ActionError, ActionFailed, ActionRetry, ActionUnknown
-from bot.telemetry import RedactedLines, Redactor
+
+if TYPE_CHECKING:
+    from bot.telemetry import RedactedLines, Redactor
 
 AT_ONCE = 20
 """Hosts worked on at the same time, however large a batch is: as many as the pool has connections."""
@@ -32,7 +36,13 @@ NAMED = 20
 HELD_BYTES = 16 * OUTPUT_LIMIT_BYTES
 """Of the output of all hosts together that is held while they run."""
 
-_SHAPES = Redactor()
+
+@cache
+def _shapes() -> Redactor:
+    """Made by the first run: who only lints needs no logging library."""
+    from bot.telemetry import Redactor  # noqa: PLC0415
+
+    return Redactor()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -274,7 +284,7 @@ class HostLines:
     def __init__(self, host: str, write: Callable[[str], None]) -> None:
         self._host = host
         self._write = write
-        self._lines: RedactedLines = _SHAPES.lines()
+        self._lines: RedactedLines = _shapes().lines()
 
     def feed(self, text: str) -> None:
         """Add output as it comes."""
