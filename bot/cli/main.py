@@ -25,7 +25,10 @@ FINE, FOUND_PROBLEMS, COULD_NOT_RUN = 0, 1, 2
 
 COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
-        "demo": ("bot.cli.demo:demo", "A workspace of your own: break a service, heal it by clicking Approve."),
+        "demo": (
+            "bot.cli.demo:demo",
+            "A workspace of your own: break a service, heal it by clicking Approve.",
+        ),
         "manifest": ("bot.cli.manifest:manifest", "Print the app manifest for Slack."),
         "lint": ("bot.cli.lint:lint", "Check a catalog and show every problem with its line."),
         "rbac": ("bot.cli.rbac:rbac", "Print the ClusterRole that the catalog's kubernetes steps need."),
