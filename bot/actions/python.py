@@ -19,7 +19,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import signal
 import socket
 import sys
 from dataclasses import dataclass, field
@@ -47,7 +46,7 @@ from bot.actions.tools import Tools
 from bot.catalog.schema import Catalog
 from bot.catalog.templating import Place
 from bot.clients.command import Ending, Output, Ran
-from bot.clients.local import ENVIRONMENT, end_group, run_local, watch_process
+from bot.clients.local import ENVIRONMENT, end, run_local, watch_process
 from bot.errors import ActionError, ActionFailed, BadInput, NotPermitted, Refused
 
 MESSAGE_LIMIT_BYTES = 4 * 1024 * 1024
@@ -160,9 +159,9 @@ class PythonAction:
                 # Its last message may still be in the socket, and a command of its may still be being ended.
                 await asyncio.wait({serving}, timeout=10)
             finally:
-                end_group(process, signal.SIGKILL)
                 serving.cancel()
                 await asyncio.gather(serving, return_exceptions=True)
+                await end(process)
         return _outcome(call, ending, process.returncode, output)
 
     async def dry_run(self, plan: Plan) -> Outcome:

@@ -49,9 +49,7 @@ async def run_local(
     try:
         ending = await watch_process(process, output, timeout_s=timeout_s, stop=stop)
     finally:
-        end_group(process, signal.SIGKILL)
-        if process.stdin is not None:
-            process.stdin.close()
+        await end(process)
     code = process.returncode
     if ending == "exited" and code is not None and code < 0:
         ending = "signalled"
@@ -95,6 +93,19 @@ def end_group(process: asyncio.subprocess.Process, number: signal.Signals) -> No
     if process.returncode is None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)
+
+
+async def end(process: asyncio.subprocess.Process) -> None:
+    """KILL what is left of the group, see it gone and let its pipes go; also on the way out of a cancellation.
+
+    A daemon it left behind may hold the pipe open for ever, so the transport is closed, which asyncio offers only here.
+    """
+    end_group(process, signal.SIGKILL)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(TERM_GRACE_S):
+            await process.wait()
+    process._transport.close()  # type: ignore[attr-defined]  # no public way, see above
+    await asyncio.sleep(0)
 
 
 async def _read(process: asyncio.subprocess.Process, output: Output) -> None:
