@@ -116,8 +116,11 @@ async def test_pods_that_do_not_help_are_taken_back(tmp_path: Path) -> None:
         await text_says(world, "from 3 to 5", timeout_s=15)
         await press(world, BOB, ids.APPROVE)
         await text_says(world, "Run of scale-payment-api", timeout_s=15)
-        await world.slack.until(lambda: world.payment_api.wanted == 3, what="the count from before")
-        assert not world.payment_api.health().is_good
+        await world.slack.until(
+            lambda: world.payment_api.wanted == 3 and not world.payment_api.health().is_good,
+            timeout_s=20,
+            what="the count from before, which does not heal",
+        )
 
 
 async def test_alone_it_believes_the_service_and_not_the_thread(tmp_path: Path) -> None:
