@@ -158,7 +158,7 @@ async def test_broken_then_healed_is_better(tmp_path: Path, prometheus: Promethe
         assert run.status == "succeeded", run.checks
         found = run.checks[None].judged
         assert found.verdict == "better"
-        assert found.before == pytest.approx(40, rel=0.5)
+        assert found.before == pytest.approx(40, rel=0.15)
         assert found.after == pytest.approx(2, rel=0.3)
         picture = await house.journal.artifact(found.artifacts[0].digest)
         assert picture is not None
