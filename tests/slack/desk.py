@@ -12,6 +12,7 @@ from typing import Any
 
 from bot.engine.execution import Tails
 from bot.engine.ledger import Change, Ledger
+from bot.errors import VersionConflict
 from bot.intake import incident as incidents
 from bot.intake.incident import Facts, Incident, IncidentChanged, IncidentOpened, Origin, Place
 from bot.journal.base import Delivery
@@ -115,8 +116,14 @@ class Desk:
         await self.ledger.append(Change(incident_events=(event or opened(),)))
 
     async def append(self, *events: Event) -> None:
-        incident = await self.ledger.incident(INCIDENT)
-        await self.ledger.append(Change(incident=incident, incident_events=events))
+        """Like every writer: where the courier was first (it journals where the thread is), read again."""
+        while True:
+            incident = await self.ledger.incident(INCIDENT)
+            try:
+                await self.ledger.append(Change(incident=incident, incident_events=events))
+            except VersionConflict:
+                continue
+            return
 
     async def incident(self) -> Incident:
         return await self.ledger.incident(INCIDENT)
