@@ -1,13 +1,15 @@
-"""An incident's own needs: a suggestion when it opens, reminder and expiry of that suggestion, and its end elsewhere.
+"""An incident's own needs: a suggestion when it opens, reminder and expiry of that suggestion, and its end.
 
 `next_for` is pure; `Attendant` performs it. Suggestions hold nothing, so nothing here takes a slot or a lock.
+What opened it says when it is over. A start by hand, a schedule or an anomaly never will: such an incident is closed
+after a quiet day, or the list of what is open would only ever grow.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import assert_never
 from uuid import uuid4
 
@@ -34,6 +36,9 @@ from bot.runs.events import Event, ProposalVoided, RunFinished, RunId
 from bot.runs.state import Run
 
 RESOLVED = "the incident was resolved elsewhere before anybody decided"
+QUIET = timedelta(days=1)
+_NEVER_OVER = frozenset({"manual", "api", "schedule", "anomaly"})
+"""Sources that open incidents and never say that one is over."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +82,20 @@ def next_for(incident: Incident, runs: Sequence[Run], now: datetime) -> Incident
         return _timer(suggestion, now)
     if _wants_suggestion(incident, runs):
         return Suggest()
-    return Idle()
+    return _closing(incident, runs, now)
+
+
+def _closing(incident: Incident, runs: Sequence[Run], now: datetime) -> IncidentEffect:
+    """Close what nobody else will, once nothing has happened in it for a day."""
+    if any(not run.is_finished for run in runs):
+        return Idle()
+    if not all(origin.source in _NEVER_OVER for origin in incident.origins):
+        return Idle()
+    quiet_since = max((incident.updated_at, *(run.events[-1].at for run in runs)))
+    if now < quiet_since + QUIET:
+        return Idle(until=quiet_since + QUIET)
+    facts = replace(incident.facts, status="closed", status_at=now)
+    return Note(events=(IncidentChanged(at=now, kind="closed", facts=facts),))
 
 
 def _at_the_end(suggestion: Suggestion, incident: Incident, now: datetime) -> IncidentEffect:
@@ -102,7 +120,7 @@ def _ended_at(incident: Incident) -> datetime | None:
     heard: datetime | None = None
     for event in reversed(incident.events):
         if isinstance(event, IncidentOpened | IncidentChanged):
-            if event.facts.status != "resolved":
+            if event.facts.status not in ("resolved", "closed"):
                 return heard
             heard = event.at
     return heard

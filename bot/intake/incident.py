@@ -15,7 +15,8 @@ from typing import Literal, assert_never
 from bot.runs.events import Actor, Asked, Event, IncidentId, ProposalId, RunId
 from bot.runs.plan import JsonObject, Plan
 
-Status = Literal["triggered", "acknowledged", "resolved"]
+Status = Literal["triggered", "acknowledged", "resolved", "closed"]
+"""`closed`: nobody says when it is over, and nothing happened in its thread for a day."""
 ChangeKind = Literal[
     "acknowledged",
     "unacknowledged",
@@ -30,6 +31,7 @@ ChangeKind = Literal[
     "status_update",
     "merged",
     "updated",
+    "closed",
 ]
 
 
@@ -275,8 +277,8 @@ class Incident:
 
     @property
     def is_resolved(self) -> bool:
-        """Whether the source says it is over."""
-        return self.facts.status == "resolved"
+        """Whether it is over: the source says so, or it has none that could and was quiet for long."""
+        return self.facts.status in ("resolved", "closed")
 
     @property
     def open_suggestion(self) -> Suggestion | None:
