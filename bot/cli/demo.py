@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from bot.cli.main import FINE, FOUND_PROBLEMS
+from bot.cli.output import FINE, FOUND_PROBLEMS, put, tell
 
 PAGE_PORT = 3000
 
@@ -45,11 +45,8 @@ def demo(*, port: int, is_auto: bool, keep: Path | None, relapses: bool) -> None
     """
     from bot.sandbox.demo.command import run_alone, run_for_somebody
 
-    def words(text: str) -> None:
-        click.echo(text, err=True)
-
     if not is_auto:
-        run_for_somebody(port=port, keep=keep, relapses=relapses, words=words)
+        run_for_somebody(port=port, keep=keep, relapses=relapses, words=tell)
         return
-    is_healed = run_alone(keep=keep, relapses=relapses, out=click.echo, words=words)
+    is_healed = run_alone(keep=keep, relapses=relapses, out=put, words=tell)
     sys.exit(FINE if is_healed else FOUND_PROBLEMS)

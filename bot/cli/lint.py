@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
 
-from bot.cli.main import COULD_NOT_RUN, FINE, FOUND_PROBLEMS
+from bot.cli.output import COULD_NOT_RUN, FINE, FOUND_PROBLEMS, Marked, put_line, tell
+from bot.errors import Problem
 
 
 @click.command()
 @click.argument("path", type=click.Path(path_type=Path), default=Path("runbooks"))
 @click.option("--strict", is_flag=True, help="Let warnings count as problems.")
-def lint(path: Path, *, strict: bool) -> None:
+@click.pass_context
+def lint(context: click.Context, path: Path, *, strict: bool) -> None:
     """Check the catalog in PATH (./runbooks when left out).
 
     Prints `path:line:column: CODE message` for each problem and exits with 1 if there is any, with 0 if there
@@ -21,29 +22,33 @@ def lint(path: Path, *, strict: bool) -> None:
     """
     if not path.is_dir():
         what = "is a file, not the catalog's folder" if path.exists() else "does not exist"
-        click.echo(f"cannot check {str(path)!r}: it {what}", err=True)
-        sys.exit(COULD_NOT_RUN)
+        tell(f"cannot check {str(path)!r}: it {what}")
+        context.exit(COULD_NOT_RUN)
 
     from bot.actions.registry import input_models
     from bot.catalog.loader import check
 
     found = check(path, input_models())
     warnings = set(found.warnings)
-    lines = []
     for problem in sorted((*found.problems, *found.warnings)):
-        kind = "warning: " if problem in warnings else ""
-        lines.append(
-            f"{problem.path}:{problem.line}:{problem.column}: {problem.code} {kind}{problem.message}"
-            + (f"\n    hint: {problem.hint}" if problem.hint else "")
-        )
-    if lines:
-        click.echo("\n".join(lines))
-    click.echo(
+        _put(problem, is_warning=problem in warnings)
+    tell(
         f"{path}: {_count(found.files, 'file')}, {_count(len(found.problems), 'problem')}, "
-        f"{_count(len(found.warnings), 'warning')}",
-        err=True,
+        f"{_count(len(found.warnings), 'warning')}"
     )
-    sys.exit(FOUND_PROBLEMS if found.problems or (strict and found.warnings) else FINE)
+    context.exit(FOUND_PROBLEMS if found.problems or (strict and found.warnings) else FINE)
+
+
+def _put(problem: Problem, *, is_warning: bool) -> None:
+    put_line(
+        Marked(f"{problem.path}:{problem.line}:{problem.column}:", "strong"),
+        " ",
+        Marked(problem.code, "careful" if is_warning else "bad"),
+        " warning: " if is_warning else " ",
+        problem.message,
+    )
+    if problem.hint:
+        put_line(Marked(f"    hint: {problem.hint}", "quiet"))
 
 
 def _count(number: int, noun: str) -> str:

@@ -1,52 +1,69 @@
-"""The `runbookctl` command: which subcommands there are, and what an exit code means.
+"""The `runbookctl` command: which subcommands there are, and what becomes of an error.
 
-    0   fine
-    1   it ran and found problems
-    2   it could not run
-
-Results go to stdout, words about them to stderr. To add a command, write `bot/cli/NAME.py` with a click command
-and add its line to `COMMANDS`; nothing is imported until it is called.
+What goes to which stream and what an exit code means is `bot.cli.output`'s. To add a command, write
+`bot/cli/NAME.py` with a click command and add its line to `SECTIONS`; nothing is imported until it is called. A
+command of commands (`run show`) is a `LazyGroup` with a table of its own.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 import uuid
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from importlib import import_module
+from io import TextIOWrapper
 from types import MappingProxyType
 from typing import Any
 
 import click
 
-from bot.errors import BotError, CatalogError
+from bot.cli.output import COULD_NOT_RUN, FINE, INTERRUPTED, NOBODY_READS, report, tell
+from bot.errors import BotError
 
-FINE, FOUND_PROBLEMS, COULD_NOT_RUN = 0, 1, 2
+Table = Mapping[str, tuple[str, str]]
+"""Name to where the command is (`module:attribute`) and its one line in the help."""
 
-COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
+SECTIONS: Mapping[str, Table] = MappingProxyType(
     {
-        "demo": (
-            "bot.cli.demo:demo",
-            "A workspace of your own: break a service, heal it by clicking Approve.",
-        ),
-        "manifest": ("bot.cli.manifest:manifest", "Print the app manifest for Slack."),
-        "lint": ("bot.cli.lint:lint", "Check a catalog and show every problem with its line."),
-        "rbac": ("bot.cli.rbac:rbac", "Print the ClusterRole that the catalog's kubernetes steps need."),
+        "Start here": {
+            "demo": (
+                "bot.cli.demo:demo",
+                "A workspace of your own: break a service, heal it by clicking Approve.",
+            ),
+            "manifest": ("bot.cli.manifest:manifest", "Print the app manifest for Slack."),
+        },
+        "The catalog": {
+            "lint": ("bot.cli.lint:lint", "Check a catalog and show every problem with its line."),
+            "rbac": ("bot.cli.rbac:rbac", "Print the ClusterRole that the catalog's kubernetes steps need."),
+        },
     }
 )
-"""Name to where the command is (`module:attribute`) and its one line in the help."""
+"""The commands as the help shows them."""
+
+COMMANDS: Table = MappingProxyType(
+    {name: row for section in SECTIONS.values() for name, row in section.items()}
+)
 
 
 class LazyGroup(click.Group):
     """A group that knows its commands by a table and imports the one that is called."""
 
-    def __init__(self, *args: Any, table: Mapping[str, tuple[str, str]] = COMMANDS, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        table: Table | None = None,
+        sections: Mapping[str, Table] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
-        self.table = table
+        self.sections = sections if sections is not None else {"Commands": table or {}}
+        self.table = {name: row for section in self.sections.values() for name, row in section.items()}
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """The names, in alphabetical order."""
-        return sorted(self.table)
+        """The names, in the order of the help."""
+        return list(self.table)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         """The command, imported now; None when there is none of that name."""
@@ -56,42 +73,87 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(import_module(module), attribute)
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The list of commands, from the table alone."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, self.table[name][1]) for name in self.list_commands(ctx)])
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is called; for one that does not exist, the nearest that does."""
+        name = args[0]
+        if name not in self.table and not name.startswith("-"):
+            near = get_close_matches(name, self.table, n=1, cutoff=0.5)
+            meant = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(self.table))}"
+            raise click.UsageError(f"there is no command {name!r}; {meant}", ctx)
+        return super().resolve_command(ctx, args)
 
-    def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> Any:
-        """Run and exit; an expected error becomes its sentence and exit code, any other a reference."""
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """The list of commands by section, from the table alone."""
+        width = max(map(len, self.table), default=0)
+        for title, table in self.sections.items():
+            with formatter.section(title):
+                formatter.write_dl([(f"{name:<{width}}", words) for name, (_, words) in table.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; a reader that went away is met before click, which would call it a problem found."""
         try:
-            return super().main(args, *rest, **extra)
-        except CatalogError as error:
-            for problem in error.problems:
-                click.echo(str(problem))
-            _say(error)
-            sys.exit(FOUND_PROBLEMS)
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            _leave_the_pipe()
+            ctx.exit(NOBODY_READS)
+
+    def main(  # type: ignore[override]  # nobody gives the rest of click's arguments by position
+        self, args: Sequence[str] | None = None, **extra: Any
+    ) -> Any:
+        """Run and exit; an expected error becomes its sentence and exit code, any other a reference."""
+        if not extra.pop("standalone_mode", True):
+            return super().main(args, standalone_mode=False, **extra)
+        given = list(sys.argv[1:] if args is None else args)
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(
+                stream, TextIOWrapper
+            ):  # a terminal without UTF-8 gets an escape, not a stack trace
+                stream.reconfigure(errors="backslashreplace")
+        try:
+            code = self._run(given, **extra)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            _leave_the_pipe()
+            code = NOBODY_READS
+        sys.exit(code)
+
+    def _run(self, given: list[str], **extra: Any) -> Any:
+        """The exit code."""
+        try:
+            code = super().main(given, standalone_mode=False, **extra)
+        except SystemExit as end:
+            return end.code
+        except click.ClickException as error:
+            error.show()
+            return error.exit_code
+        except click.Abort:
+            return INTERRUPTED
         except BotError as error:
-            _say(error)
-            sys.exit(COULD_NOT_RUN)
+            return report(error)
         except Exception as error:  # the door of the command line: no unknown error's text gets out by itself
-            if "--traceback" in (sys.argv[1:] if args is None else args):
+            if "--traceback" in given:
                 raise
             reference = uuid.uuid4().hex[:8]
-            click.echo(
+            tell(
                 f"something unexpected happened ({type(error).__name__}, reference {reference});"
-                " run `runbookctl --traceback …` to see it",
-                err=True,
+                " run `runbookctl --traceback …` to see it"
             )
-            sys.exit(COULD_NOT_RUN)
+            return COULD_NOT_RUN
+        return code if isinstance(code, int) else FINE
 
 
-def _say(error: BotError) -> None:
-    click.echo(error.message, err=True)
-    if error.hint:
-        click.echo(f"hint: {error.hint}", err=True)
+def _leave_the_pipe() -> None:
+    """Let the interpreter's last flush go nowhere, or it would complain about the pipe once more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup,
+    sections=SECTIONS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.option("--traceback", is_flag=True, help="Show where an unexpected error came from.")
 def main(*, traceback: bool) -> None:
     """Runbooks from Slack: check a catalog, try things out, look into runs."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from bot.cli.output import put
+
 
 @click.command()
 @click.option(
@@ -17,4 +19,4 @@ def manifest(*, http_url: str) -> None:
     from bot.slack.manifest import manifest as made
     from bot.slack.manifest import text_of
 
-    click.echo(text_of(made(http_url=http_url)), nl=False)
+    put(text_of(made(http_url=http_url)), end="")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bot.cli.main import FINE
+from bot.cli.output import put, tell
 
 if TYPE_CHECKING:
     from bot.actions.kubernetes.permissions import Permission
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 @click.argument("path", type=click.Path(path_type=Path), default=Path("runbooks"))
 @click.option("--name", default="runbook-bot", show_default=True, help="The role's name.")
 @click.option("--cluster", default="", help="Only for the steps that run in this cluster of catalog.yaml.")
-@click.pass_context
-def rbac(context: click.Context, path: Path, *, name: str, cluster: str) -> None:
+def rbac(path: Path, *, name: str, cluster: str) -> None:
     """Print the smallest ClusterRole for the catalog in PATH (./runbooks when left out), as YAML.
 
     It covers every kubernetes step, its way back and its dry run, and nothing else. Bind it to the bot's account
@@ -36,11 +35,10 @@ def rbac(context: click.Context, path: Path, *, name: str, cluster: str) -> None
     found = list(_permissions(catalog, cluster))
     if not found:
         where = f" in cluster {cluster!r}" if cluster else ""
-        click.echo(f"{path}: no kubernetes step{where}; the role allows nothing", err=True)
-    click.echo(_yaml(name, rules(one for _, needed in found for one in needed)), nl=False)
+        tell(f"{path}: no kubernetes step{where}; the role allows nothing")
+    put(_yaml(name, rules(one for _, needed in found for one in needed)), end="")
     for step, _ in found:
-        click.echo(f"covers {step}", err=True)
-    context.exit(FINE)
+        tell(f"covers {step}")
 
 
 def _permissions(catalog: Catalog, cluster: str) -> Iterator[tuple[str, frozenset[Permission]]]:

@@ -1,0 +1,174 @@
+"""How commands print: for a person at a terminal, for a program in a pipe, and when something ends early."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from bot.cli.main import LazyGroup, main
+from bot.cli.output import (
+    Column,
+    Marked,
+    put,
+    put_facts,
+    put_heading,
+    put_json,
+    put_line,
+    put_table,
+    tell,
+    visible,
+)
+
+COLUMNS = (Column("runbook"), Column("runs", is_number=True), Column("last"))
+ROWS = (("clear-cache", 12, Marked("succeeded", "good")), ("scale", 7, None))
+SNEAKY = "done\x1b[2J\x9b1A \u202eevil"
+
+
+@click.command()
+@click.argument("what")
+def say(what: str) -> None:
+    """Print one thing."""
+    match what:
+        case "table":
+            put_table(COLUMNS, ROWS, empty="no runs yet")
+        case "nothing":
+            put_table(COLUMNS, [], empty="no runs yet")
+        case "facts":
+            put_heading("clear-cache")
+            put_facts([("who", "platform-oncall"), ("undo", None), ("message", "one\ntwo")])
+        case "json":
+            put_json({"title": SNEAKY, "who": "Zoë → Max"})
+        case "sneaky":
+            put(SNEAKY)
+            tell(SNEAKY)
+            put_line(Marked(SNEAKY, "bad"))
+            put_table((Column("title"),), [[SNEAKY]])
+        case "much":
+            for number in range(100_000):
+                put(f"line {number}")
+        case "wait":
+            put("waiting")
+            sys.stdout.flush()
+            signal.pause()
+
+
+group = LazyGroup(name="t", table={"say": (f"{__name__}:say", "Say.")})
+PROGRAM = f"import sys; sys.path.insert(0, {str(__import__('pathlib').Path(__file__).parents[2])!r})\n" + (
+    "from tests.cli.test_output import group; group.main(sys.argv[1:])"
+)
+
+
+def at_a_terminal(*arguments: str, **environment: str) -> str:
+    """What a person would see, escapes included."""
+    ours, theirs = pty.openpty()
+    started = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, *arguments],
+        stdout=theirs,
+        stderr=theirs,
+        env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "60", **environment},
+    )
+    os.close(theirs)
+    seen = b""
+    with suppress(OSError):  # the other side is closed
+        while chunk := os.read(ours, 65536):
+            seen += chunk
+    os.close(ours)
+    assert started.wait(timeout=60) == 0
+    return seen.decode()
+
+
+def test_a_table_in_a_pipe_is_aligned_plain_text() -> None:
+    assert CliRunner().invoke(group, ["say", "table"]).stdout == (
+        "runbook      runs  last\nclear-cache    12  succeeded\nscale           7  -\n"
+    )
+
+
+def test_a_table_without_rows_leaves_stdout_empty_and_says_so() -> None:
+    result = CliRunner().invoke(group, ["say", "nothing"])
+    assert (result.stdout, result.stderr) == ("", "no runs yet\n")
+
+
+def test_facts_stand_under_each_other_and_what_is_not_there_is_left_out() -> None:
+    expected = "clear-cache\nwho      platform-oncall\nmessage  one\n         two\n"
+    assert CliRunner().invoke(group, ["say", "facts"]).stdout == expected
+
+
+def test_a_terminal_gets_colour_and_rules() -> None:
+    seen = at_a_terminal("say", "table", NO_COLOR="")
+    assert "\x1b[32msucceeded" in seen
+    assert "─" in seen
+
+
+@pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
+def test_a_terminal_that_wants_no_colour_gets_none(environment: dict[str, str]) -> None:
+    seen = at_a_terminal("say", "table", **environment)
+    assert "succeeded" in seen
+    assert not re.search(r"\x1b\[3\d", seen)
+
+
+@pytest.mark.parametrize("what", ["sneaky", "json"])
+def test_text_from_outside_cannot_steer_the_terminal(what: str) -> None:
+    seen = at_a_terminal("say", what, NO_COLOR="1")
+    assert not {"\x1b[2J", "\x9b", "\u202e"} & {
+        found for found in ("\x1b[2J", "\x9b", "\u202e") if found in seen
+    }
+    assert "evil" in seen
+    assert visible("a\tb\nc\r\n") == "a\tb\nc\n"
+
+
+def test_json_says_the_same_as_it_was_given() -> None:
+    result = CliRunner().invoke(group, ["say", "json"])
+    assert json.loads(result.stdout) == {"title": SNEAKY, "who": "Zoë → Max"}
+    assert "Zoë → Max" in result.stdout
+
+
+def test_a_reader_that_goes_away_is_no_error_worth_a_word() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, "say", "much"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as started:
+        assert started.stdout is not None
+        assert started.stderr is not None
+        assert started.stdout.readline() == b"line 0\n"
+        started.stdout.close()
+        assert started.stderr.read() == b""
+    assert started.returncode == 141
+
+
+def test_an_interrupt_exits_as_a_shell_expects() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, "say", "wait"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as started:
+        assert started.stdout is not None
+        assert started.stderr is not None
+        assert started.stdout.readline() == b"waiting\n"
+        started.send_signal(signal.SIGINT)
+        assert b"Traceback" not in started.stderr.read()
+    assert started.returncode == 130
+
+
+def test_a_terminal_without_utf_8_gets_escapes_instead_of_a_stack_trace() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, "say", "json"],
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "latin-1"},
+        check=True,
+        timeout=60,
+    )
+    assert b"\\u2192" in done.stdout
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("lnit", "did you mean lint?"), ("xyzzy", "there are ")])
+def test_an_unknown_command_is_answered_with_the_nearest(typed: str, meant: str) -> None:
+    result = CliRunner().invoke(main, [typed])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert f"there is no command {typed!r}; {meant}" in result.stderr
