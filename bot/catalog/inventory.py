@@ -196,13 +196,15 @@ def _service(name: str, spec: ServiceSpec, file: CatalogFile) -> Service:
     """A service; where it names no environment it is in that of its host."""
     host = file.hosts.get(spec.host)
     environment = spec.environment or (host.environment if host else None)
-    pagerduty = [spec.pagerduty_id] if spec.pagerduty_id else []
-    aliases = dict.fromkeys([*spec.aliases, *pagerduty, *spec.pagerduty_ids])
+    pagerduty = dict.fromkeys([spec.pagerduty_id] if spec.pagerduty_id else [])
+    pagerduty |= dict.fromkeys(spec.pagerduty_ids)
+    aliases = dict.fromkeys([*spec.aliases, *pagerduty])
     links: Mapping[str, str] = spec.links
     return Service(
         name=ServiceName(name),
         team=spec.team,
         aliases=tuple(aliases),
+        pagerduty_ids=tuple(pagerduty),
         channel=spec.channel,
         host=spec.host,
         environment=EnvironmentName(environment) if environment else None,

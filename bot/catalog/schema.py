@@ -201,6 +201,8 @@ class Service(Frozen):
     team: str = ""
     aliases: tuple[str, ...] = ()
     """Other names alerts use for it: PagerDuty service ids and summaries, label values."""
+    pagerduty_ids: tuple[str, ...] = ()
+    """Its ids at PagerDuty, as `pagerduty_id` and `pagerduty_ids` give them; all of them are aliases too."""
     channel: str = ""
     host: str = ""
     environment: EnvironmentName | None = None

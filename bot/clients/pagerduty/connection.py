@@ -1,7 +1,7 @@
-"""PagerDuty's REST API v2, read side: incidents, their alerts, what is open now. Has no write verb.
+"""One way to PagerDuty's REST API v2: its token, its deadline, its rate limit, its answers told apart.
 
 960 requests a minute are allowed per key; `ratelimit-reset` says in how many seconds the next minute starts, and a
-429 may come without it. Every caller of one reader waits for it together, and each for no longer than its deadline.
+429 may come without it. Whoever holds one connection waits for it together, and each for no longer than its deadline.
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from time import monotonic
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import aiohttp
 from yarl import URL
@@ -25,19 +24,18 @@ API_URL_EU = "https://api.eu.pagerduty.com"
 
 _ID = re.compile(r"[A-Z0-9]{7,14}")
 _RESPONSE_LIMIT_BYTES = 8 * 1024 * 1024
-_PAGE = 100
-_PAGES = 10
 _TRIES = 3
 
 JsonObject = dict[str, Any]
+Query = Mapping[str, str | list[str]]
 
 
-class PagerDutyReader:
-    """Reads PagerDuty. Close it, or use it as `async with`.
+class Connection:
+    """Asks PagerDuty and tells its answers apart; knows no endpoint.
 
-    Every method raises `NotFound` where PagerDuty knows no such thing, else `BotError` with the code
-    `pagerduty-refused` (the token is wrong or lacks a right) or `pagerduty-unavailable` (not reached in time,
-    rate limited, an answer that cannot be read). The token is in no message and no repr.
+    Raises `NotFound` where PagerDuty knows no such thing, else `BotError` with the code `pagerduty-refused` (the
+    token is wrong or lacks a right) or `pagerduty-unavailable` (not reached in time, rate limited, an answer that
+    cannot be read). The token is in no message and no repr.
     """
 
     def __init__(
@@ -57,52 +55,13 @@ class PagerDutyReader:
         self._not_before = 0.0
         self._session: aiohttp.ClientSession | None = None
 
-    async def incident(self, pagerduty_id: str) -> JsonObject:
-        """The incident as PagerDuty shows it now."""
-        body = await self._get(f"/incidents/{_checked(pagerduty_id)}", {})
-        incident = body.get("incident")
-        if not isinstance(incident, dict):
-            raise _unreadable()
-        return incident
-
-    async def alerts(self, pagerduty_id: str) -> tuple[JsonObject, ...]:
-        """The incident's alerts; their `body.details` carry symptom and metric."""
-        body = await self._get(f"/incidents/{_checked(pagerduty_id)}/alerts", {"limit": str(_PAGE)})
-        return _objects(body, "alerts")
-
-    async def open_incidents(self) -> tuple[JsonObject, ...]:
-        """All incidents triggered or acknowledged now, newest first; at most a thousand."""
-        found: list[JsonObject] = []
-        for page in range(_PAGES):
-            body = await self._get(
-                "/incidents",
-                {
-                    "statuses[]": ["triggered", "acknowledged"],
-                    "sort_by": "created_at:desc",
-                    "limit": str(_PAGE),
-                    "offset": str(page * _PAGE),
-                },
-            )
-            found.extend(_objects(body, "incidents"))
-            if body.get("more") is not True:
-                break
-        return tuple(found)
-
     async def close(self) -> None:
         """Let the connections go."""
         if self._session is not None:
             await self._session.close()
             self._session = None
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
-
-    async def _get(self, path: str, query: Mapping[str, str | list[str]]) -> JsonObject:
+    async def get(self, path: str, query: Query) -> JsonObject:
         """One answer, tried again where that can help, all within the deadline."""
         deadline = self._clock() + self._deadline_s
         last = BotError(
@@ -131,9 +90,7 @@ class PagerDutyReader:
             return _answer(status, body)
         raise last
 
-    async def _fetch(
-        self, path: str, query: Mapping[str, str | list[str]]
-    ) -> tuple[int, Mapping[str, str], bytes]:
+    async def _fetch(self, path: str, query: Query) -> tuple[int, Mapping[str, str], bytes]:
         session = self._open_session()
         # Redirects are not followed: the token must reach nobody else.
         async with session.get(
@@ -143,7 +100,7 @@ class PagerDutyReader:
             async for chunk in response.content.iter_chunked(65536):
                 body += chunk
                 if len(body) > _RESPONSE_LIMIT_BYTES:
-                    raise _unreadable()
+                    raise unreadable()
             return response.status, response.headers, bytes(body)
 
     def _open_session(self) -> aiohttp.ClientSession:
@@ -200,9 +157,10 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _checked(pagerduty_id: str) -> str:
+def checked_id(pagerduty_id: str, *, of: str = "incident") -> str:
+    """The id, fit to stand in a path; `BadInput` where it is none."""
     if not _ID.fullmatch(pagerduty_id):
-        raise BadInput("this is not the id of a PagerDuty incident", hint="ids look like Q1ZK4T8W2R6B3N")
+        raise BadInput(f"this is not the id of a PagerDuty {of}", hint="ids look like Q1ZK4T8W2R6B3N")
     return pagerduty_id
 
 
@@ -214,7 +172,7 @@ def _answer(status: int, body: bytes) -> JsonObject:
             code="pagerduty-refused",
         )
     if status == 404:
-        raise NotFound("PagerDuty knows no such incident")
+        raise NotFound("PagerDuty knows no such thing")
     if status != 200:
         raise BotError(
             f"PagerDuty answered {status}",
@@ -224,20 +182,20 @@ def _answer(status: int, body: bytes) -> JsonObject:
     try:
         parsed = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise _unreadable() from error
+        raise unreadable() from error
     if not isinstance(parsed, dict):
-        raise _unreadable()
+        raise unreadable()
     return parsed
 
 
-def _objects(body: JsonObject, name: str) -> tuple[JsonObject, ...]:
+def objects(body: JsonObject, name: str) -> tuple[JsonObject, ...]:
     found = body.get(name)
     if not isinstance(found, list):
-        raise _unreadable()
+        raise unreadable()
     return tuple(one for one in found if isinstance(one, dict))
 
 
-def _unreadable() -> BotError:
+def unreadable() -> BotError:
     return BotError(
         "PagerDuty's answer cannot be read", hint="try again in a minute", code="pagerduty-unavailable"
     )

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from bot.clients.pagerduty import API_URL, API_URL_EU, PagerDutyReader, base_url_of
+from bot.clients.pagerduty import API_URL, API_URL_EU, OnCall, PagerDutyReader, base_url_of
 from bot.errors import BadInput, BotError, NotFound
 from bot.intake.enrichment import missed, read_more
 from bot.intake.pagerduty import read_webhook
@@ -29,6 +29,7 @@ class Server:
         self.asked: list[web.Request] = []
         self.next: list[web.Response] = []
         self.incidents: list[dict[str, Any]] = [INCIDENT]
+        self.on_call: list[Any] = []
 
     async def answer(self, request: web.Request) -> web.Response:
         self.asked.append(request)
@@ -36,6 +37,12 @@ class Server:
             return self.next.pop(0)
         if request.path.endswith("/alerts"):
             return web.json_response({"alerts": [{"summary": "p99 above 2 s"}, "junk"]})
+        if request.path.startswith("/services/"):
+            return web.json_response({"service": {"id": "PCACHE1", "escalation_policy": {"id": "PESCPAY"}}})
+        if request.path == "/oncalls":
+            start = int(request.query["offset"])
+            page = self.on_call[start : start + 100]
+            return web.json_response({"oncalls": page, "more": start + 100 < len(self.on_call)})
         if request.path == "/incidents":
             start = int(request.query["offset"])
             page = self.incidents[start : start + 100]
@@ -96,6 +103,69 @@ async def test_open_incidents_are_read_page_by_page(server: Server, reader: Page
     assert len(await reader.open_incidents()) == 230
     assert [request.query["offset"] for request in server.asked] == ["0", "100", "200"]
     assert server.asked[0].query.getall("statuses[]") == ["triggered", "acknowledged"]
+
+
+def on_call(user_id: str, *, level: int = 1, **user: Any) -> dict[str, Any]:
+    """One entry of the list, as PagerDuty gives it with `include[]=users`."""
+    return {
+        "escalation_policy": {"id": "PESCPAY"},
+        "escalation_level": level,
+        "schedule": None,
+        "user": {"id": user_id, "type": "user", "name": user_id.title(), **user},
+        "start": None,
+        "end": None,
+    }
+
+
+async def test_who_is_on_call_now_is_read_for_the_service_and_one_level(
+    server: Server, reader: PagerDutyReader
+) -> None:
+    server.on_call = [
+        on_call("PBEA123", email="Bea@acme.example"),
+        on_call("PALICE1", email="alice@acme.example"),
+        on_call("PALICE1", email="alice@acme.example"),  # of two schedules on one level
+        on_call("PBOSS12", level=2, email="boss@acme.example"),
+        on_call("PGONE12", name=None, summary="Gone", type="user_reference"),
+        "junk",
+        {"user": None, "escalation_level": 1},
+        {"user": {"id": 7}, "escalation_level": "1"},
+    ]
+    first = await reader.on_call("PCACHE1")
+    assert [(one.name, one.email) for one in first] == [
+        ("Gone", ""),
+        ("Palice1", "alice@acme.example"),
+        ("Pbea123", "bea@acme.example"),
+    ]
+    assert await reader.on_call("PCACHE1", level=2) == (
+        OnCall(pagerduty_id="PBOSS12", name="Pboss12", email="boss@acme.example", level=2),
+    )
+    assert await reader.on_call("PCACHE1", level=3) == ()
+    asked = server.asked[1]
+    assert (server.asked[0].path, asked.path) == ("/services/PCACHE1", "/oncalls")
+    assert asked.query.getall("escalation_policy_ids[]") == ["PESCPAY"]
+    assert asked.query.getall("include[]") == ["users"]
+
+
+async def test_a_long_list_of_people_on_call_is_read_to_its_end_and_bounded(
+    server: Server, reader: PagerDutyReader
+) -> None:
+    server.on_call = [on_call(f"P{number:06d}") for number in range(5000)]
+    assert len(await reader.on_call("PCACHE1")) == 50
+    assert len(server.asked) == 1 + 10
+
+
+async def test_a_service_that_is_none_or_has_no_policy_is_said_so(
+    server: Server, reader: PagerDutyReader
+) -> None:
+    with pytest.raises(BadInput):
+        await reader.on_call("../users")
+    server.next = [web.Response(status=404)]
+    with pytest.raises(NotFound):
+        await reader.on_call("PNOBODY")
+    server.next = [web.json_response({"service": {"escalation_policy": None}})]
+    with pytest.raises(BotError) as refused:
+        await reader.on_call("PCACHE1")
+    assert refused.value.stable_code == "pagerduty-unavailable"
 
 
 async def test_a_rate_limit_is_waited_out_by_everyone(
@@ -197,6 +267,7 @@ def test_the_reader_has_no_verb_that_writes() -> None:
         "incident",
         "alerts",
         "open_incidents",
+        "on_call",
         "close",
     }
 
