@@ -217,7 +217,9 @@ async def _wire(
         catalog=catalog,
         clock=clock,
     )
-    reception = Reception(ledger=ledger, catalog=catalog, clock=clock, us=us, reader=reader)
+    reception = Reception(
+        ledger=ledger, catalog=catalog, clock=clock, us=us, redactor=redactor, reader=reader
+    )
     worker = Worker(
         ledger=ledger,
         driver=Driver(

@@ -162,6 +162,7 @@ class Operations:
 
     async def edit(self, ref: ClickRef, caller: Caller, *, given: Mapping[str, ParamValue | None]) -> None:
         """Change parameters; a fresh proposal follows and the editor is its requester."""
+        self._refuse_secrets(given)
         run = await self._run_behind(ref)
         params = parse_params(run.runbook.params, {**run.params, **given})
         await self._decide(ref, caller, Edit(proposal_id=ref.proposal_id, params=params))
@@ -199,6 +200,7 @@ class Operations:
 
     async def start(self, runbook: str, caller: Caller, start: Start) -> RunId:
         """Open a run by hand; its first step is proposed like any other."""
+        self._refuse_secrets(start.given)
         return await again(lambda: self.starting.start(runbook, caller, start))
 
     # ------------------------------------------------------------ reading
@@ -226,6 +228,8 @@ class Operations:
     # ------------------------------------------------------------ inside
 
     async def _decide(self, ref: ClickRef, caller: Caller, intent: Intent) -> None:
+        intent = self._without_secrets(intent)
+
         async def once() -> None:
             incident = await self.ledger.incident(ref.incident_id)
             suggestion = incident.suggestion(ref.proposal_id)
@@ -318,6 +322,8 @@ class Operations:
     async def _on_run(
         self, run_id: RunId, caller: Caller, intent: Intent, key: StepKey | None = None
     ) -> None:
+        intent = self._without_secrets(intent)
+
         async def once() -> None:
             run = await self.ledger.run(run_id)
             at = key or (run.with_effect[0].key if run.with_effect else None)
@@ -328,6 +334,20 @@ class Operations:
             await self._append(run, intent, await self._ground(run, at, caller, stops=stops))
 
         await again(once)
+
+    def _refuse_secrets(self, given: Mapping[str, ParamValue | None]) -> None:
+        """Parameters are journaled and shown, and a hidden one could not be rendered: a secret has no place there."""
+        for name, value in given.items():
+            if isinstance(value, str) and self.execution.redactor.redact(value)[1]:
+                raise BadInput(
+                    f"parameter {name!r} looks like a secret, and parameters are shown and kept",
+                    hint="declare it under `secrets` in `catalog.yaml`, and name it in the step as $NAME",
+                )
+
+    def _without_secrets(self, intent: Intent) -> Intent:
+        if isinstance(intent, Approve | Edit | SettleUndo | SettleCheck):
+            return intent
+        return replace(intent, reason=self.execution.redactor.redact(intent.reason)[0])
 
     async def _append(self, run: Run, intent: Intent, ground: Ground) -> None:
         await self.ledger.append(Change(run=run, run_events=decide(run, intent, ground)))

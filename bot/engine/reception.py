@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from uuid import uuid4
 
@@ -27,6 +27,7 @@ from bot.intake.signal import Ignored, Signal
 from bot.intake.triage import decide, placed_facts
 from bot.journal.base import HistoryQuery, InboxItem
 from bot.runs.events import IncidentId
+from bot.telemetry import Redactor
 
 log = structlog.get_logger()
 
@@ -44,6 +45,7 @@ class Reception:
     catalog: Callable[[], Catalog]
     clock: Clock
     us: Self
+    redactor: Redactor
     reader: Reader | None = None
     _arrived: asyncio.Event = field(default_factory=asyncio.Event)
     _taking: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -118,7 +120,8 @@ class Reception:
         await asyncio.gather(*self._asking, return_exceptions=True)
 
     async def take(self, signal: Signal, *, inbox_id: str = "") -> Incident | None:
-        """Let a signal do what it does; the incident where it opened one."""
+        """Let a signal do what it does; the incident where it opened one. What is secret in its words is not kept."""
+        signal = _without_secrets(signal, self.redactor)
 
         async def once() -> Incident | None:
             existing = await self._known(signal)
@@ -186,3 +189,17 @@ class Reception:
                 raise
             except Exception:  # one of them must not keep the bot from starting
                 log.exception("open-incident-not-taken", keys=signal.keys, reference=uuid4().hex[:8])
+
+
+def _without_secrets(signal: Signal, redactor: Redactor) -> Signal:
+    def clean(words: str) -> str:
+        return redactor.redact(words)[0]
+
+    facts = replace(
+        signal.facts,
+        title=clean(signal.facts.title),
+        service_text=clean(signal.facts.service_text),
+        symptom=clean(signal.facts.symptom),
+        url=clean(signal.facts.url),
+    )
+    return replace(signal, facts=facts, text=clean(signal.text))

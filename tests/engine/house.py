@@ -184,7 +184,7 @@ class House:
         attendant = Attendant(
             ledger=ledger, suggester=suggester, admission=admission, catalog=get, clock=clock
         )
-        reception = Reception(ledger=ledger, catalog=get, clock=clock, us=Self())
+        reception = Reception(ledger=ledger, catalog=get, clock=clock, us=Self(), redactor=Redactor())
         worker = Worker(
             ledger=ledger,
             driver=driver,
