@@ -41,6 +41,7 @@ from bot.engine.making import Maker
 from bot.engine.measuring import Measuring
 from bot.engine.operations import Operations
 from bot.engine.reception import Reception
+from bot.engine.rows import bring_up
 from bot.engine.starting import Starting
 from bot.engine.suggesting import Suggester
 from bot.engine.worker import Worker
@@ -105,6 +106,12 @@ class App:
             holder="runbook-bot",
             audit_key=settings.audit_key_bytes,
         )
+        try:
+            if await bring_up(journal):
+                log.info("rows-made-anew", journal=str(settings.journal_path))
+        except BaseException:
+            await journal.close()
+            raise
         return await _wire(cls, settings, catalog, journal, redactor, clock or SystemClock())
 
     async def start(self) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from bot.engine.rows import incident_row, run_row
+from bot.engine.rows import changed_step_rows, incident_row, run_row
 from bot.errors import NotFound, VersionConflict
 from bot.intake import incident as incidents
 from bot.intake.incident import Incident
@@ -80,6 +80,7 @@ class Ledger:
         """Write a change with its rows in one transaction; returns the folds after it."""
         writes: list[Write] = []
         incident, run = change.incident, change.run
+        before = run
         if change.incident_events:
             expected = incident.version if incident else 0
             incident = incidents.fold(change.incident_events, incident)
@@ -95,6 +96,7 @@ class Ledger:
             writes=tuple(writes),
             incidents=(incident_row(incident),) if change.incident_events and incident else (),
             runs=(run_row(run),) if change.run_events and run else (),
+            steps=changed_step_rows(before, run) if change.run_events and run else (),
             artifacts=change.artifacts,
             inbox_id=change.inbox_id,
         )

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from bot.errors import VersionConflict
+from bot.intake import incident as incidents
 from bot.intake.incident import Incident
-from bot.journal.base import IncidentRow, RunRow
+from bot.journal.base import IncidentRow, Journal, Rows, RunRow, StepRow
+from bot.journal.reads import rebuild
+from bot.runs.automation import accounts
+from bot.runs.events import Event, RunOpened
+from bot.runs.fold import fold as fold_run
 from bot.runs.state import Run
+
+EDITION = 1
+"""By which rules rows are made; raised whenever they change, and at the next start all rows are made anew."""
+
+TRIES = 3
 
 
 def incident_row(incident: Incident) -> IncidentRow:
@@ -55,3 +66,67 @@ def run_row(run: Run) -> RunRow:
         dry_run=opened.dry_run,
         step_count=len(run.runbook.steps),
     )
+
+
+def step_rows(run: Run) -> tuple[StepRow, ...]:
+    """One line per step that was reached; a dry run has none."""
+    return tuple(
+        StepRow(
+            run_id=run.id,
+            step=str(account.step),
+            name=account.name,
+            action=account.action,
+            type=account.type,
+            service=run.opened.service,
+            tenant=run.opened.tenant,
+            environment=run.environment,
+            runbook=run.runbook.name,
+            version=run.runbook.digest,
+            status=account.status,
+            at=account.at,
+            actor=account.actor,
+            reason=account.reason,
+            proposals=account.proposals,
+            edits=account.edits,
+            is_unattended=account.is_unattended,
+            is_unchanged=account.is_unchanged,
+            is_rejected=account.is_rejected,
+            is_skipped=account.is_skipped,
+            is_overridden=account.is_overridden,
+            is_expired=account.is_expired,
+            is_cancelled=account.is_cancelled,
+            has_failed=account.has_failed,
+            was_unknown=account.was_unknown,
+            is_rolled_back=account.is_rolled_back,
+            decide_s=account.decide_s,
+        )
+        for account in accounts(run)
+    )
+
+
+def changed_step_rows(before: Run | None, after: Run) -> tuple[StepRow, ...]:
+    """The lines that an append makes or changes: what is written with every event is kept small."""
+    known = set(step_rows(before)) if before is not None else set()
+    return tuple(row for row in step_rows(after) if row not in known)
+
+
+def rows_of(stream: str, events: tuple[Event, ...]) -> Rows:  # noqa: ARG001 - the shape of a rebuild
+    """All rows that follow from one stream."""
+    if isinstance(events[0], RunOpened):
+        run = fold_run(events)
+        return Rows(runs=(run_row(run),), steps=step_rows(run))
+    return Rows(incidents=(incident_row(incidents.fold(events)),))
+
+
+async def bring_up(journal: Journal) -> bool:
+    """Make all rows anew where the journal's were made by other rules than today's; whether that was so."""
+    if await journal.row_edition() == EDITION:
+        return False
+    for tries_left in reversed(range(TRIES)):
+        try:
+            await rebuild(journal, rows_of, edition=EDITION)
+            break
+        except VersionConflict:
+            if not tries_left:
+                raise
+    return True

@@ -2,7 +2,7 @@
 
 - `append` is the only write to the truth. It names every stream it touches with the version it expects, and is
   atomic over all of them: one writer wins, the other gets `VersionConflict` and reads again.
-- Rows derived from events (`IncidentRow`, `RunRow`, origins, history) travel with the append, are written in the
+- Rows derived from events (`IncidentRow`, `RunRow`, `StepRow`, origins) travel with the append, are written in the
   same transaction and can be rebuilt from the events (`reads.rebuild`).
 - Operational state (inbox ids seen, deliveries, holds, leases) is not truth: losing it costs a repeated look, never
   a repeated effect.
@@ -18,6 +18,7 @@ from typing import Protocol
 
 from bot.runs.events import Event, IncidentId, RunId
 from bot.runs.plan import Artifact
+from bot.runs.statistics import ActionNumbers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +86,53 @@ class RunRow:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StepRow:
+    """Rebuildable: one line per step of a run that was reached; `automation_events` in SQL shows a part of it.
+
+    What the words mean, and who counts as whose hands, stands in `bot.runs.automation`.
+    """
+
+    run_id: RunId
+    step: str
+    """`steps/0`."""
+    name: str
+    action: str
+    """Its action's id, or `RUNBOOK/STEP`."""
+    type: str
+    service: str
+    tenant: str
+    environment: str
+    runbook: str
+    version: str
+    status: str
+    at: datetime
+    actor: str = ""
+    reason: str = ""
+    proposals: int = 0
+    edits: int = 0
+    is_unattended: bool = False
+    is_unchanged: bool = False
+    is_rejected: bool = False
+    is_skipped: bool = False
+    is_overridden: bool = False
+    is_expired: bool = False
+    is_cancelled: bool = False
+    has_failed: bool = False
+    was_unknown: bool = False
+    is_rolled_back: bool = False
+    decide_s: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rows:
+    """Rebuildable rows, in no promised order."""
+
+    incidents: tuple[IncidentRow, ...] = ()
+    runs: tuple[RunRow, ...] = ()
+    steps: tuple[StepRow, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Delivery:
     """Operational: what Slack has of one message key. `content` is the digest of what was last sent."""
 
@@ -107,6 +155,7 @@ class Batch:
     writes: tuple[Write, ...]
     incidents: tuple[IncidentRow, ...] = ()
     runs: tuple[RunRow, ...] = ()
+    steps: tuple[StepRow, ...] = ()
     artifacts: tuple[Artifact, ...] = ()
     inbox_id: str = ""
     """A signal id that this append answers; marked done in the same transaction."""
@@ -132,16 +181,37 @@ class InboxItem:
 
 @dataclass(frozen=True, kw_only=True)
 class HistoryQuery:
-    """Which runs to list, newest first."""
+    """Which runs to list, newest first; "" and None ask for nothing in particular."""
 
     service: str = ""
     runbook: str = ""
     status: str = ""
     symptom: str = ""
+    tenant: str = ""
+    environment: str = ""
     since: datetime | None = None
+    before: datetime | None = None
     open_only: bool = False
     limit: int = 50
-    before: datetime | None = None
+    cursor: str = ""
+    """What `HistoryPage.next_cursor` gave: the page after that one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HistoryPage:
+    """One page of history; `next_cursor` is "" on the last one."""
+
+    runs: tuple[RunRow, ...]
+    next_cursor: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumbersQuery:
+    """Which steps to count: by the moment they last changed, and where."""
+
+    since: datetime | None = None
+    service: str = ""
+    action: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,10 +242,13 @@ class Journal(Protocol):
     async def streams(self) -> dict[str, int]:
         """Every stream with its version."""
 
-    async def replace_rows(
-        self, *, incidents: Sequence[IncidentRow], runs: Sequence[RunRow], as_of: Mapping[str, int]
-    ) -> None:
-        """Drop all rebuildable rows and write these; `VersionConflict` when `streams()` is not `as_of` any more."""
+    async def replace_rows(self, rows: Rows, *, as_of: Mapping[str, int], edition: int) -> None:
+        """Drop all rebuildable rows and write these; `VersionConflict` when `streams()` is not `as_of` any more.
+
+        `edition` says by which rules they were made, and is remembered."""
+
+    async def row_edition(self) -> int:
+        """The edition of the last `replace_rows`; 0 where there was none: what is there may lack what is made today."""
 
     async def artifact(self, digest: str) -> Artifact | None:
         """The stored file with this digest."""
@@ -196,7 +269,13 @@ class Journal(Protocol):
         """The row of one run."""
 
     async def runs(self, query: HistoryQuery) -> tuple[RunRow, ...]:
-        """Runs that fit, newest first."""
+        """Runs that fit, newest first; `BadInput` for a cursor that none was. For pages see `reads.history`."""
+
+    async def steps(self, run_id: RunId) -> tuple[StepRow, ...]:
+        """The step rows of one run, in no promised order."""
+
+    async def numbers(self, query: NumbersQuery) -> tuple[ActionNumbers, ...]:
+        """The steps that fit, counted by action, in no promised order."""
 
     async def accept(self, item: InboxItem) -> bool:
         """Remember a signal durably before answering its sender; False when its id was seen before."""

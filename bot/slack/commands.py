@@ -16,8 +16,8 @@ from typing import Literal
 from bot.catalog.schema import Runbook
 from bot.errors import BadInput
 from bot.journal.base import RunRow
+from bot.runs.words import RUN_WORDS
 from bot.slack import text
-from bot.slack.views.incident import RUN_WORDS
 
 COMMAND = "/runbook"
 

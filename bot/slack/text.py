@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from bot.catalog import encoding
+from bot.runs.duration import duration as duration
 
 CUT_MARK = "… (cut)"
 EMPTY = "–"
@@ -35,7 +36,6 @@ _LONE_UNDERSCORE = re.compile(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 _QUOTE_START = re.compile(r"(?m)^(?=&gt;)")
 _SLACK_ID = re.compile(r"[UWSC][A-Z0-9]{1,30}")
 _HTTP_URL = re.compile(r"https?://[^\s<>|\"\\^`{}\x00-\x20\x7f]+", re.IGNORECASE)
-_DAY_S = 86_400
 
 
 def size(text: str) -> int:
@@ -298,25 +298,6 @@ def link(url: str, label: str) -> str:
     if len(url) > 1500 or not _HTTP_URL.fullmatch(url):
         return words
     return f"<{escape(url)}|{words}>"
-
-
-def duration(seconds: float) -> str:
-    """`0.4 s`, `12 s`, `3 min 20 s`, `2 h 5 min`, `3 days`."""
-    if seconds < 10:
-        return f"{max(0.0, seconds):.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return _two(whole, 60, "min", 1, "s")
-    if whole < 2 * _DAY_S:
-        return _two(whole, 3600, "h", 60, "min")
-    return f"{whole // _DAY_S} days"
-
-
-def _two(whole: int, big: int, big_name: str, small: int, small_name: str) -> str:
-    rest = whole % big // small
-    return f"{whole // big} {big_name}" + (f" {rest} {small_name}" if rest else "")
 
 
 def count(number: int, one: str, many: str = "") -> str:

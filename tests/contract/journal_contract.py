@@ -11,13 +11,46 @@ from typing import TypeVar
 import pytest
 
 from bot.errors import BadInput, JournalUnavailable, VersionConflict
-from bot.journal.base import Batch, Delivery, HistoryQuery, InboxItem, Journal, RunRow, Write
-from bot.journal.reads import Rows, derive, rebuild
+from bot.journal.base import (
+    Batch,
+    Delivery,
+    HistoryQuery,
+    InboxItem,
+    Journal,
+    NumbersQuery,
+    Rows,
+    StepRow,
+    Write,
+)
+from bot.journal.reads import derive, history, rebuild
 from bot.runs.events import Event, IncidentId, RunId, StepKey, StepNotPlanned, StepProbed
 from bot.runs.plan import Artifact
-from tests.journal.samples import ALL_EVENTS, INCIDENT, NOON, RUN, at, incident_row, reminded, run_row
+from bot.runs.statistics import ActionNumbers
+from tests.journal.samples import (
+    ALL_EVENTS,
+    INCIDENT,
+    NOON,
+    RUN,
+    at,
+    incident_row,
+    reminded,
+    run_row,
+    step_row,
+)
 
 T = TypeVar("T")
+FLAGS = (
+    "is_unattended",
+    "is_unchanged",
+    "is_rejected",
+    "is_skipped",
+    "is_overridden",
+    "is_expired",
+    "is_cancelled",
+    "has_failed",
+    "was_unknown",
+    "is_rolled_back",
+)
 
 
 def batch(stream: str, expected_version: int, *events: Event) -> Batch:
@@ -261,6 +294,9 @@ class JournalContract:
             (HistoryQuery(open_only=True), "4 3 2 0"),
             (HistoryQuery(since=at(2), before=at(4)), "3 2"),
             (HistoryQuery(service="payments", runbook="restart"), "0"),
+            (HistoryQuery(tenant="search-team"), "5 3 1"),
+            (HistoryQuery(environment="prod", tenant="team-payments", limit=1), "4"),
+            (HistoryQuery(environment="staging"), ""),
             (HistoryQuery(service="' OR 1=1 --"), ""),
         ],
     )
@@ -276,11 +312,112 @@ class JournalContract:
                 status="failed" if number % 4 == 1 else "running",
                 is_open=number % 4 != 1,
                 symptom="5xx" if number == 5 else "",
+                tenant="team-payments" if number % 2 == 0 else "search-team",
             )
             for number in range(6)
         ]
         await journal.append(Batch(writes=(), runs=tuple(rows)))
         assert " ".join(row.run_id for row in await journal.runs(query)) == found
+
+    async def test_history_goes_page_by_page_whatever_is_opened_meanwhile(self, journal: Journal) -> None:
+        rows = [run_row(f"{number:02}", minutes=number // 3) for number in range(20)]
+        await journal.append(Batch(writes=(), runs=tuple(rows)))
+        newest_first = [row.run_id for row in sorted(rows, key=lambda one: (one.opened_at, one.run_id))][::-1]
+        seen: list[str] = []
+        query = HistoryQuery(limit=6)
+        while True:
+            page = await history(journal, query)
+            seen += [row.run_id for row in page.runs]
+            if not page.next_cursor:
+                break
+            await journal.append(Batch(writes=(), runs=(run_row(f"later-{len(seen)}", minutes=99),)))
+            query = replace(query, cursor=page.next_cursor)
+        assert seen == newest_first
+        assert len(page.runs) == 2
+
+    async def test_a_page_that_is_just_full_is_the_last(self, journal: Journal) -> None:
+        await journal.append(Batch(writes=(), runs=(run_row("1"), run_row("2", minutes=1))))
+        page = await history(journal, HistoryQuery(limit=2))
+        assert (len(page.runs), page.next_cursor) == (2, "")
+
+    @pytest.mark.parametrize(
+        "cursor", ["x", "MQ", "ä", "MSAyMDI2IHgK", "' OR 1=1 --", "====", "A" * 5000, "\x00", "MSAgIA"]
+    )
+    async def test_a_cursor_that_was_never_given_out_is_bad_input(
+        self, journal: Journal, cursor: str
+    ) -> None:
+        with pytest.raises(BadInput, match="cursor"):
+            await history(journal, HistoryQuery(cursor=cursor))
+
+    async def test_step_rows_travel_with_the_append_and_are_replaced_by_the_next(
+        self, journal: Journal
+    ) -> None:
+        row = step_row(
+            status="requires_manual",
+            actor="ana@acme.example",
+            reason="not now",
+            proposals=3,
+            edits=2,
+            decide_s=41.5,
+            **dict.fromkeys(FLAGS, True),
+        )
+        await journal.append(replace(batch("run-1", 0, reminded(1)), steps=(row, step_row("run-2"))))
+        assert await journal.steps(RUN) == (row,)
+        changed = step_row(status="succeeded", at=at(4))
+        await journal.append(replace(batch("run-1", 1, reminded(2)), steps=(changed,)))
+        assert await journal.steps(RUN) == (changed,)
+        assert await journal.steps(RunId("run-9")) == ()
+
+    async def test_steps_are_counted_by_action(self, journal: Journal) -> None:
+        def one(number: int, action: str, **fields: object) -> StepRow:
+            return step_row(f"run-{number}", action=action, at=at(number), **fields)
+
+        await journal.append(
+            Batch(
+                writes=(),
+                steps=(
+                    *(one(n, "flush", is_unchanged=True, decide_s=float(n)) for n in range(10)),
+                    one(10, "flush", status="requires_manual", is_rejected=True, decide_s=500.0),
+                    one(11, "flush", status="waiting"),
+                    one(12, "resize", edits=2, is_rolled_back=True, status="rolled_back", service="search"),
+                    one(13, "resize", is_unattended=True, has_failed=True, status="failed"),
+                    one(14, "resize", is_skipped=True, is_overridden=True, status="requires_manual"),
+                    one(15, "resize", is_expired=True, was_unknown=True, is_cancelled=True, status="expired"),
+                ),
+            )
+        )
+        flush = ActionNumbers(
+            action="flush",
+            steps=12,
+            unchanged=10,
+            rejected=1,
+            succeeded=10,
+            manual=1,
+            waiting=1,
+            median_decide_s=5.0,
+            p90_decide_s=9.0,
+        )
+        resize = ActionNumbers(
+            action="resize",
+            steps=4,
+            unattended=1,
+            edited=1,
+            skipped=1,
+            overridden=1,
+            expired=1,
+            cancelled=1,
+            failed=1,
+            unknown=1,
+            rolled_back=1,
+            manual=1,
+        )
+        assert set(await journal.numbers(NumbersQuery())) == {flush, resize}
+        assert await journal.numbers(NumbersQuery(action="resize")) == (resize,)
+        (late,) = await journal.numbers(NumbersQuery(since=at(15)))
+        assert (late.action, late.steps) == ("resize", 1)
+        (there,) = await journal.numbers(NumbersQuery(service="search"))
+        assert (there.action, there.steps, there.edited) == ("resize", 1, 1)
+        assert await journal.numbers(NumbersQuery(service="' OR 1=1 --")) == ()
 
     async def test_a_stored_file_comes_back_by_its_digest(self, journal: Journal) -> None:
         file = Artifact(name="out.bin", media_type="application/octet-stream", body=bytes(range(256)))
@@ -301,19 +438,25 @@ class JournalContract:
                     writes=(Write(stream=f"run-{number}", expected_version=0, events=events),),
                     incidents=rows.incidents,
                     runs=rows.runs,
+                    steps=rows.steps,
                 )
             )
         before = (await journal.incidents(), await journal.runs(HistoryQuery()))
+        steps_before = await journal.steps(RunId("run-3"))
         await journal.append(
             Batch(
                 writes=(),
                 incidents=(incident_row("inc-wrong", origins=("x:1",)),),
                 runs=(run_row("run-wrong"),),
+                steps=(step_row("run-3", "steps/0", status="wrong"), step_row("run-3", "steps/9")),
             )
         )
-        built = await rebuild(journal, row_of, settle=with_incidents)
+        assert await journal.row_edition() == 0
+        built = await rebuild(journal, rows_of, settle=with_incidents, edition=7)
+        assert await journal.row_edition() == 7
+        assert sorted(await journal.steps(RunId("run-3")), key=str) == sorted(steps_before, key=str)
         assert (await journal.incidents(), await journal.runs(HistoryQuery())) == before
-        assert await derive(journal, row_of, settle=with_incidents) == built
+        assert await derive(journal, rows_of, settle=with_incidents) == built
         assert await journal.incident_by_origin("x:1") is None
 
     async def test_rows_are_not_replaced_under_an_append(self, journal: Journal) -> None:
@@ -321,8 +464,9 @@ class JournalContract:
         as_of = await journal.streams()
         await journal.append(batch("run-1", 1, reminded(2)))
         with pytest.raises(VersionConflict):
-            await journal.replace_rows(incidents=(), runs=(), as_of=as_of)
+            await journal.replace_rows(Rows(), as_of=as_of, edition=2)
         assert await journal.run_row(RUN) == run_row()
+        assert await journal.row_edition() == 0
 
     # --- operational
 
@@ -477,13 +621,13 @@ async def gathered(changes: AsyncIterator[tuple[str, ...]], count: int) -> list[
 def derived_by_hand(number: int, *, events: int) -> Rows:
     """The rows that a stream of so many reminders makes, by a rule as good as any."""
     run = run_row(f"run-{number}", minutes=number, incident_id=IncidentId(f"inc-{number}"), step_count=events)
-    return with_incidents(Rows(runs=(run,)))
+    steps = tuple(step_row(f"run-{number}", f"steps/{index}") for index in range(events))
+    return with_incidents(Rows(runs=(run,), steps=steps))
 
 
-def row_of(stream: str, events: tuple[Event, ...]) -> RunRow:
+def rows_of(stream: str, events: tuple[Event, ...]) -> Rows:
     """The same rule, one stream at a time."""
-    number = int(stream.removeprefix("run-"))
-    return derived_by_hand(number, events=len(events)).runs[0]
+    return replace(derived_by_hand(int(stream.removeprefix("run-")), events=len(events)), incidents=())
 
 
 def with_incidents(rows: Rows) -> Rows:

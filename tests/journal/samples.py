@@ -22,7 +22,7 @@ from bot.intake.incident import (
     SuggestionWithdrawn,
     ThreadOpened,
 )
-from bot.journal.base import IncidentRow, RunRow
+from bot.journal.base import IncidentRow, RunRow, StepRow
 from bot.journal.codec import Codec
 from bot.runs import events as runs
 from bot.runs.events import (
@@ -345,3 +345,21 @@ def run_row(run_id: str = "run-1", *, minutes: float = 0, **fields: object) -> R
         "updated_at": at(minutes),
     }
     return RunRow(run_id=RunId(run_id), **{**given, **fields})  # type: ignore[arg-type]
+
+
+def step_row(run_id: str = "run-1", step: str = "steps/0", **fields: object) -> StepRow:
+    """The row of a step that succeeded."""
+    given: dict[str, object] = {
+        "name": "scale",
+        "action": "scale-out/scale",
+        "type": "kubernetes",
+        "service": "payments",
+        "tenant": "team-payments",
+        "environment": "prod",
+        "runbook": "scale-out",
+        "version": "ab" * 32,
+        "status": "succeeded",
+        "at": NOON,
+        "proposals": 1,
+    }
+    return StepRow(run_id=RunId(run_id), step=step, **{**given, **fields})  # type: ignore[arg-type]

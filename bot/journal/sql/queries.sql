@@ -35,6 +35,9 @@ SELECT value FROM properties WHERE name = ?
 -- name: add_property
 INSERT INTO properties (name, value) VALUES (?, ?)
 
+-- name: put_property
+INSERT INTO properties (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value
+
 -- name: add_artifact
 INSERT INTO artifacts (digest, name, media_type, body) VALUES (?, ?, ?, ?) ON CONFLICT (digest) DO NOTHING
 
@@ -118,6 +121,45 @@ FROM runs
 
 -- name: drop_runs
 DELETE FROM runs
+
+-- name: put_step
+INSERT INTO steps
+  (run_id, step, name, action, type, service, tenant, environment, runbook, version, status, at, actor, reason,
+   proposals, edits, is_unattended, is_unchanged, is_rejected, is_skipped, is_overridden, is_expired, is_cancelled,
+   has_failed, was_unknown, is_rolled_back, decide_s)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (run_id, step) DO UPDATE SET
+  name = excluded.name, action = excluded.action, type = excluded.type, service = excluded.service,
+  tenant = excluded.tenant, environment = excluded.environment, runbook = excluded.runbook,
+  version = excluded.version, status = excluded.status, at = excluded.at, actor = excluded.actor,
+  reason = excluded.reason, proposals = excluded.proposals, edits = excluded.edits,
+  is_unattended = excluded.is_unattended, is_unchanged = excluded.is_unchanged, is_rejected = excluded.is_rejected,
+  is_skipped = excluded.is_skipped, is_overridden = excluded.is_overridden, is_expired = excluded.is_expired,
+  is_cancelled = excluded.is_cancelled, has_failed = excluded.has_failed, was_unknown = excluded.was_unknown,
+  is_rolled_back = excluded.is_rolled_back, decide_s = excluded.decide_s
+
+-- name: steps_of_run
+SELECT run_id, step, name, action, type, service, tenant, environment, runbook, version, status, at, actor, reason,
+       proposals, edits, is_unattended, is_unchanged, is_rejected, is_skipped, is_overridden, is_expired, is_cancelled,
+       has_failed, was_unknown, is_rolled_back, decide_s
+FROM steps WHERE run_id = ?
+
+-- name: drop_steps
+DELETE FROM steps
+
+-- name: count_steps
+SELECT action, COUNT(*), SUM(is_unattended), SUM(is_unchanged), SUM(CASE WHEN edits > 0 THEN 1 ELSE 0 END),
+       SUM(is_rejected), SUM(is_skipped), SUM(is_overridden), SUM(is_expired), SUM(is_cancelled),
+       SUM(CASE WHEN status = 'succeeded' THEN 1 ELSE 0 END), SUM(has_failed), SUM(was_unknown), SUM(is_rolled_back),
+       SUM(CASE WHEN status = 'requires_manual' THEN 1 ELSE 0 END),
+       SUM(CASE WHEN status IN ('waiting', 'running') THEN 1 ELSE 0 END)
+FROM steps
+
+-- name: ordered_decide_times
+-- Each time to decide with its place among those of its action; what reads it picks the median and the p90.
+SELECT action, decide_s, ROW_NUMBER() OVER (PARTITION BY action ORDER BY decide_s) AS place,
+       COUNT(*) OVER (PARTITION BY action) AS times
+FROM steps
 
 -- name: drop_all_origins
 DELETE FROM origins

@@ -20,8 +20,11 @@ from bot.journal.base import (
     Hold,
     InboxItem,
     IncidentRow,
+    NumbersQuery,
     Recorded,
+    Rows,
     RunRow,
+    StepRow,
     Verification,
 )
 from bot.journal.changes import Changes
@@ -41,6 +44,7 @@ from bot.journal.sqlite.writer import Work, Writer
 from bot.journal.statements import statements
 from bot.runs.events import Event, IncidentId, RunId
 from bot.runs.plan import Artifact
+from bot.runs.statistics import ActionNumbers
 
 T = TypeVar("T")
 
@@ -150,11 +154,15 @@ class SqliteJournal:
 
     # --- rebuildable
 
-    async def replace_rows(
-        self, *, incidents: Sequence[IncidentRow], runs: Sequence[RunRow], as_of: Mapping[str, int]
-    ) -> None:
+    async def replace_rows(self, rows: Rows, *, as_of: Mapping[str, int], edition: int) -> None:
         """See `Journal.replace_rows`."""
-        await self._write(lambda connection: records.replace_rows(connection, incidents, runs, as_of))
+        await self._write(
+            lambda connection: records.replace_rows(connection, rows, as_of=as_of, edition=edition)
+        )
+
+    async def row_edition(self) -> int:
+        """See `Journal.row_edition`."""
+        return await self._reader.perform(queries.row_edition)
 
     async def incident_by_origin(self, key: str) -> IncidentRow | None:
         """See `Journal.incident_by_origin`."""
@@ -181,6 +189,14 @@ class SqliteJournal:
     async def runs(self, query: HistoryQuery) -> tuple[RunRow, ...]:
         """See `Journal.runs`."""
         return await self._reader.perform(lambda connection: queries.runs(connection, query))
+
+    async def steps(self, run_id: RunId) -> tuple[StepRow, ...]:
+        """See `Journal.steps`."""
+        return await self._reader.perform(lambda connection: queries.steps(connection, run_id))
+
+    async def numbers(self, query: NumbersQuery) -> tuple[ActionNumbers, ...]:
+        """See `Journal.numbers`."""
+        return await self._reader.perform(lambda connection: queries.numbers(connection, query))
 
     # --- operational
 
@@ -259,10 +275,7 @@ def _append(
     connection: sqlite3.Connection, *, batch: Batch, writes: Sequence[records.TextWrite], key: bytes | None
 ) -> list[chain.EventRecord]:
     added = records.add_events(connection, writes, artifacts=batch.artifacts, key=key)
-    for incident in batch.incidents:
-        records.put_incident(connection, incident)
-    for run in batch.runs:
-        records.put_run(connection, run)
+    records.put_rows(connection, Rows(incidents=batch.incidents, runs=batch.runs, steps=batch.steps))
     for artifact in batch.artifacts:
         records.add_artifact(connection, artifact)
     if batch.inbox_id:

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from bot.journal.base import Delivery, HistoryQuery, Hold, InboxItem, IncidentRow, RunRow
+from bot.errors import JournalUnavailable
+from bot.journal.base import (
+    Delivery,
+    HistoryQuery,
+    Hold,
+    InboxItem,
+    IncidentRow,
+    NumbersQuery,
+    RunRow,
+    StepRow,
+)
 from bot.journal.chain import AUDIT, AuditRecord, EventRecord
 from bot.journal.codec import moment, stamp
-from bot.journal.sqlite.records import audit_head, head
+from bot.journal.cursor import read as read_cursor
+from bot.journal.sqlite.file import schema_version
+from bot.journal.sqlite.records import ROW_EDITION, audit_head, head
 from bot.journal.statements import statements
 from bot.runs.events import IncidentId, RunId
 from bot.runs.plan import Artifact
+from bot.runs.statistics import ActionNumbers
 
 
 def stream_events(connection: sqlite3.Connection, stream: str, *, after_version: int) -> list[EventRecord]:
@@ -118,16 +131,24 @@ def runs(connection: sqlite3.Connection, query: HistoryQuery) -> tuple[RunRow, .
         "runbook = ?": query.runbook or None,
         "status = ?": query.status or None,
         "symptom = ?": query.symptom or None,
+        "tenant = ?": query.tenant or None,
+        "environment = ?": query.environment or None,
         "opened_at >= ?": None if query.since is None else stamp(query.since),
         "opened_at < ?": None if query.before is None else stamp(query.before),
     }
     given = {clause: value for clause, value in asked.items() if value is not None}
+    values: list[Any] = list(given.values())
     clauses = [*given, *(["is_open = 1"] if query.open_only else [])]
-    sql = statements()["runs"]
-    if clauses:
-        sql += " WHERE " + " AND ".join(clauses)
-    sql += " ORDER BY opened_at DESC, run_id DESC LIMIT ?"
-    return tuple(_run(row) for row in connection.execute(sql, (*given.values(), query.limit)))
+    if query.cursor:
+        last = read_cursor(query.cursor)
+        clauses.append("(opened_at, run_id) < (?, ?)")
+        values += [stamp(last.opened_at), last.run_id]
+    sql = _where(statements()["runs"], clauses) + " ORDER BY opened_at DESC, run_id DESC LIMIT ?"
+    return tuple(_run(row) for row in connection.execute(sql, (*values, query.limit)))
+
+
+def _where(sql: str, clauses: Sequence[str]) -> str:
+    return f"{sql} WHERE {' AND '.join(clauses)}" if clauses else sql
 
 
 def _run(row: Sequence[Any]) -> RunRow:
@@ -150,6 +171,117 @@ def _run(row: Sequence[Any]) -> RunRow:
         dry_run=bool(row[15]),
         step_count=row[16],
     )
+
+
+def row_edition(connection: sqlite3.Connection) -> int:
+    """By which rules the rebuildable rows were last made; 0 where never."""
+    row = connection.execute(statements()["property"], (ROW_EDITION,)).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def steps(connection: sqlite3.Connection, run_id: RunId) -> tuple[StepRow, ...]:
+    """The step rows of one run."""
+    _require_steps(connection)
+    return tuple(_step(row) for row in connection.execute(statements()["steps_of_run"], (run_id,)))
+
+
+def _step(row: Sequence[Any]) -> StepRow:
+    return StepRow(
+        run_id=RunId(row[0]),
+        step=row[1],
+        name=row[2],
+        action=row[3],
+        type=row[4],
+        service=row[5],
+        tenant=row[6],
+        environment=row[7],
+        runbook=row[8],
+        version=row[9],
+        status=row[10],
+        at=moment(row[11]),
+        actor=row[12],
+        reason=row[13],
+        proposals=row[14],
+        edits=row[15],
+        is_unattended=bool(row[16]),
+        is_unchanged=bool(row[17]),
+        is_rejected=bool(row[18]),
+        is_skipped=bool(row[19]),
+        is_overridden=bool(row[20]),
+        is_expired=bool(row[21]),
+        is_cancelled=bool(row[22]),
+        has_failed=bool(row[23]),
+        was_unknown=bool(row[24]),
+        is_rolled_back=bool(row[25]),
+        decide_s=row[26],
+    )
+
+
+def numbers(connection: sqlite3.Connection, query: NumbersQuery) -> tuple[ActionNumbers, ...]:
+    """The steps that fit, counted by action."""
+    _require_steps(connection)
+    asked = {
+        "at >= ?": None if query.since is None else stamp(query.since),
+        "service = ?": query.service or None,
+        "action = ?": query.action or None,
+    }
+    given = {clause: value for clause, value in asked.items() if value is not None}
+    times = _decide_times(connection, given)
+    sql = _where(statements()["count_steps"], list(given)) + " GROUP BY action"
+    return tuple(
+        ActionNumbers(
+            action=row[0],
+            steps=row[1],
+            unattended=row[2],
+            unchanged=row[3],
+            edited=row[4],
+            rejected=row[5],
+            skipped=row[6],
+            overridden=row[7],
+            expired=row[8],
+            cancelled=row[9],
+            succeeded=row[10],
+            failed=row[11],
+            unknown=row[12],
+            rolled_back=row[13],
+            manual=row[14],
+            waiting=row[15],
+            median_decide_s=times.get((row[0], _MEDIAN)),
+            p90_decide_s=times.get((row[0], _P90)),
+        )
+        for row in connection.execute(sql, list(given.values()))
+    )
+
+
+_MEDIAN, _P90 = 50, 90
+
+
+def _decide_times(connection: sqlite3.Connection, given: Mapping[str, Any]) -> dict[tuple[str, int], float]:
+    """Median and p90 of each action: the smallest time that so many in a hundred do not exceed."""
+    ordered = _where(statements()["ordered_decide_times"], [*given, "decide_s IS NOT NULL"])
+    places = {percent: f"(times * {percent} + 99) / 100" for percent in (_MEDIAN, _P90)}
+    sql = (
+        f"SELECT action, decide_s, place = {places[_MEDIAN]}, place = {places[_P90]} "  # noqa: S608 - our own words
+        f"FROM ({ordered}) AS t WHERE place IN ({', '.join(places.values())})"
+    )
+    found: dict[tuple[str, int], float] = {}
+    for action, decide_s, is_median, is_p90 in connection.execute(sql, list(given.values())):
+        found |= {(action, _MEDIAN): decide_s} if is_median else {}
+        found |= {(action, _P90): decide_s} if is_p90 else {}
+    return found
+
+
+def _require_steps(connection: sqlite3.Connection) -> None:
+    """A file that no bot of this version has served yet has no such rows, and a reader cannot make them."""
+    if schema_version(connection) < STEPS_SINCE:
+        raise JournalUnavailable(
+            "this journal was written by an older version, which did not count steps",
+            hint="start this version's bot on it once; it counts what is there",
+        )
+
+
+STEPS_SINCE = 2
+"""The schema version that brought the table `steps`."""
 
 
 def unanswered(connection: sqlite3.Connection) -> tuple[InboxItem, ...]:

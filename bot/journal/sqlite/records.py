@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.errors import VersionConflict
-from bot.journal.base import Delivery, Hold, InboxItem, IncidentRow, RunRow
+from bot.journal.base import Delivery, Hold, InboxItem, IncidentRow, Rows, RunRow, StepRow
 from bot.journal.chain import (
     GENESIS,
     AuditRecord,
@@ -24,6 +24,9 @@ from bot.journal.codec import EventText, stamp
 from bot.journal.statements import statements
 from bot.runs.events import RunId
 from bot.runs.plan import Artifact
+
+ROW_EDITION = "row edition"
+"""The property that says by which rules the rebuildable rows were last made as a whole."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,23 +144,64 @@ def put_run(connection: sqlite3.Connection, row: RunRow) -> None:
     )
 
 
+def put_step(connection: sqlite3.Connection, row: StepRow) -> None:
+    """Insert or replace the row of one step."""
+    connection.execute(
+        statements()["put_step"],
+        (
+            row.run_id,
+            row.step,
+            row.name,
+            row.action,
+            row.type,
+            row.service,
+            row.tenant,
+            row.environment,
+            row.runbook,
+            row.version,
+            row.status,
+            stamp(row.at),
+            row.actor,
+            row.reason,
+            row.proposals,
+            row.edits,
+            int(row.is_unattended),
+            int(row.is_unchanged),
+            int(row.is_rejected),
+            int(row.is_skipped),
+            int(row.is_overridden),
+            int(row.is_expired),
+            int(row.is_cancelled),
+            int(row.has_failed),
+            int(row.was_unknown),
+            int(row.is_rolled_back),
+            row.decide_s,
+        ),
+    )
+
+
+def put_rows(connection: sqlite3.Connection, rows: Rows) -> None:
+    """Insert or replace all of these."""
+    for incident in rows.incidents:
+        put_incident(connection, incident)
+    for run in rows.runs:
+        put_run(connection, run)
+    for step in rows.steps:
+        put_step(connection, step)
+
+
 def replace_rows(
-    connection: sqlite3.Connection,
-    incidents: Sequence[IncidentRow],
-    runs: Sequence[RunRow],
-    as_of: Mapping[str, int],
+    connection: sqlite3.Connection, rows: Rows, *, as_of: Mapping[str, int], edition: int
 ) -> None:
     """Drop every rebuildable row and write these; `VersionConflict` when the streams are not `as_of`."""
     if streams(connection) != as_of:
         raise VersionConflict(
             "events were appended while the rows were rebuilt", hint="rebuild once more; nothing was replaced"
         )
-    for name in ("drop_all_origins", "drop_incidents", "drop_runs"):
+    for name in ("drop_all_origins", "drop_incidents", "drop_runs", "drop_steps"):
         connection.execute(statements()[name])
-    for incident in incidents:
-        put_incident(connection, incident)
-    for run in runs:
-        put_run(connection, run)
+    put_rows(connection, rows)
+    connection.execute(statements()["put_property"], (ROW_EDITION, str(edition)))
 
 
 def streams(connection: sqlite3.Connection) -> dict[str, int]:

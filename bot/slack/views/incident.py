@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bot.intake.incident import Facts, Incident, IncidentChanged, LastTime, Origin, OriginLinked
+from bot.runs.words import RUN_WORDS
 from bot.slack import text
 from bot.slack.blocks import context, fields, header, section
 from bot.slack.views.drawn import Drawn, drawn, said
@@ -18,18 +19,6 @@ SOURCES = {
     "api": "the API",
     "schedule": "a schedule",
     "alertmanager": "Alertmanager",
-}
-RUN_WORDS = {
-    "queued": "waiting for its turn",
-    "running": "running",
-    "waiting": "waiting for people",
-    "succeeded": "succeeded",
-    "failed": "failed",
-    "rejected": "rejected",
-    "expired": "expired: nobody decided in time",
-    "cancelled": "cancelled",
-    "rolled_back": "undone",
-    "rollback_incomplete": "undo incomplete",
 }
 CHANGE_WORDS = {
     "acknowledged": "Acknowledged",

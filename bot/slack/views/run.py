@@ -7,10 +7,10 @@ from bot.runs.due import next_check
 from bot.runs.events import RunFinished, StepKey
 from bot.runs.plan import JsonObject
 from bot.runs.state import Run, StepState
+from bot.runs.words import RUN_WORDS
 from bot.slack import ids, text
 from bot.slack.blocks import actions, button, confirm, context, section
 from bot.slack.views.drawn import Drawn, drawn
-from bot.slack.views.incident import RUN_WORDS
 from bot.slack.views.menu import Menu, another_runbook
 from bot.slack.views.people import names, who
 from bot.slack.views.undertaking import is_its_command
