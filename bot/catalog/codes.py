@@ -62,6 +62,11 @@ CODES: Mapping[str, Code] = MappingProxyType(
         "RB052": Code("a secret sent to a host it is not for"),
         "RB053": Code("this looks like a secret in plain text", "warning"),
         "RB060": Code("a promotion of something that is no longer there", "warning"),
+        "RB061": Code("a promotion whose digest no longer fits", "warning"),
+        "RB062": Code("a check without a clean before and after", "warning"),
+        "RB063": Code("a runbook that can never match", "warning"),
+        "RB064": Code("two runbooks that always match together", "warning"),
+        "RB065": Code("a node of a cluster that belongs to several environments", "warning"),
     }
 )
 

@@ -15,6 +15,7 @@ from bot.catalog import (
     lint_params,
     lint_people,
     lint_places,
+    lint_reach,
     lint_secrets,
     lint_texts,
 )
@@ -65,6 +66,7 @@ def lint(
         lint_fleets.lint(owner, catalog)
     for book in writing.books.values():
         _names_in(book, catalog)
+    lint_reach.lint(writing.books, catalog)
     if promotions is not None:
         _promotions(catalog, promotions, evidence)
 
@@ -129,8 +131,8 @@ def _promotions(catalog: Catalog, document: Document, evidence: Sequence[Promoti
             document.report("RB060", f"there is no {kind} {name!r} any more", (*place, kind))
         elif getattr(current, "digest", "") != promotion.digest:
             document.report(
-                "RB060",
+                "RB061",
                 f"the {kind} {name!r} has changed since it was promoted, so this no longer lets it in",
                 (*place, "digest"),
-                hint="promote it again, with new evidence",
+                hint="look at what changed and promote it again: runbookctl promote",
             )

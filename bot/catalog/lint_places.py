@@ -11,7 +11,7 @@ from bot.catalog.lint_inventory import environment, unknown
 from bot.catalog.parts import Action, Book, Part
 from bot.catalog.placeholders import parse
 from bot.catalog.places import LOCAL, changes, environments_of, url_of
-from bot.catalog.schema import Catalog
+from bot.catalog.schema import Catalog, Cluster
 from bot.catalog.source import Location
 
 
@@ -142,6 +142,8 @@ def _kubernetes(part: Part, catalog: Catalog) -> None:
         return
     namespace = part.step.input.get("namespace")
     cluster = catalog.clusters.get(given or next(iter(catalog.clusters)))
+    if cluster is not None and "node" in part.step.input and "node" not in part.inherited:
+        _node(part, cluster)
     if (
         cluster is None
         or not isinstance(namespace, str)
@@ -152,6 +154,19 @@ def _kubernetes(part: Part, catalog: Catalog) -> None:
     if namespace not in cluster.namespaces:
         kind = f"namespace of cluster {cluster.name!r} called"
         unknown(part.document, "RB025", kind, str(namespace), part.at("namespace"), list(cluster.namespaces))
+
+
+def _node(part: Part, cluster: Cluster) -> None:
+    """Pods of all namespaces live on a node, so it is in an environment only where they all are."""
+    environments = sorted(set(cluster.namespaces.values()))
+    if len(environments) != 1:
+        part.document.report(
+            "RB065",
+            f"a node of {cluster.name!r} is in no single environment"
+            f" (its namespaces: {', '.join(environments) or 'none'}), so this is always refused",
+            part.at("node"),
+            hint="act on nodes only of clusters whose namespaces are all in one environment",
+        )
 
 
 def _python(part: Part, catalog: Catalog) -> None:

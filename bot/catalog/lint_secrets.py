@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 from bot.catalog import secret_names, urls
@@ -18,13 +21,37 @@ _TOKEN_SHAPES = re.compile(
     r"AKIA[0-9A-Z]{16}|xox[abeprs]-[A-Za-z0-9-]{10,}|xapp-1-[A-Za-z0-9-]{10,}|gh[pousr]_[A-Za-z0-9]{30,}"
     r"|github_pat_[A-Za-z0-9_]{30,}|glpat-[A-Za-z0-9_-]{18,}|sk-[A-Za-z0-9_-]{24,}"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----|eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\."
-    r"|https?://[^\s/@:{]+:[^\s/@{$]+@"
+    r"|https?://[^\s/@:{]+:[^\s/@{$]+@|\bAIza[0-9A-Za-z_-]{35}\b|\b[sr]k_live_[0-9A-Za-z]{16,}"
+    r"|\bnpm_[0-9A-Za-z]{36}\b|\bpypi-[0-9A-Za-z_-]{40,}|\bdop_v1_[0-9a-f]{64}\b|\bhvs\.[0-9A-Za-z_-]{24,}"
+    r"|\bSG\.[0-9A-Za-z_-]{16,}\.[0-9A-Za-z_-]{16,}|hooks\.slack\.com/services/T[0-9A-Z]+/B[0-9A-Z]+/[0-9A-Za-z]{16,}"
 )
 _ASSIGNED = re.compile(
     r"(?i)(?:password|passwd|secret|token|api[_-]?key)[\"']?\s*[=:]\s*[\"']?(?![$<{\"'\s]|\.\.\.)([^\s\"'&]{8,})"
 )
-_BEARER = re.compile(r"(?i)\b(?:bearer|basic|token)\s+(?![${])([A-Za-z0-9+/=._-]{12,})")
-_TELLING_KEY = re.compile(r"(?i)^(?:.*[_-])?(?:password|passwd|secret|token|api[_-]?key|authorization)$")
+_BEARER = re.compile(r"(?i)\b(?:bearer|basic|token)\s+(?![${-])([A-Za-z0-9+/=._-]{12,})")
+_GIVEN = re.compile(
+    r"(?:--(?:password|passwd|token|secret|api-key)[= ]|\s-u\s+[\w.-]+:)(?![${\"'\s-])[^\s\"'$]{8,}"
+)
+_TELLING_KEY = re.compile(
+    r"(?i)^(?:.*[_-])?(?:password|passwd|secret|token|api[_-]?key|authorization|cookie|credentials?|private[_-]?key)$"
+)
+_PLAIN_HEADERS = frozenset(
+    {
+        "accept",
+        "content-type",
+        "etag",
+        "idempotency-key",
+        "if-match",
+        "if-none-match",
+        "traceparent",
+        "user-agent",
+    }
+)
+"""Headers whose values look like chance and are no secret."""
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_LONG = re.compile(r"[A-Za-z0-9+=_.-]{20,}")
+_BITS = 3.5
+"""Bits a character: words and addresses stay below in most lengths, chance from letters and digits is above 4."""
 
 
 def lint_names(part: Part, catalog: Catalog, input_models: InputModels, *, knows_inventory: bool) -> None:
@@ -81,21 +108,36 @@ def lint_plain_text(document: Document) -> None:
         if location[:1] == ("secrets",):
             # Their names tell, their values are only the hosts they may go to.
             continue
-        key = next((part for part in reversed(location) if isinstance(part, str)), "")
-        is_assigned = _ASSIGNED.search(text) and "$" not in text
-        is_telling = bool(
-            _TELLING_KEY.match(key)
-            and len(text) >= 8
-            and not re.search(r"[\s${]", text)
-            and len(location) > 1
-        )
-        if _TOKEN_SHAPES.search(text) or is_assigned or _BEARER.search(text) or is_telling:
+        if _looks_secret(text, location):
             document.report(
                 "RB053",
                 "this looks like a secret written out",
                 location,
                 hint="declare it under secrets: in catalog.yaml and write $NAME here",
             )
+
+
+def _looks_secret(text: str, location: Location) -> bool:
+    keys = [part for part in location if isinstance(part, str)] or [""]
+    key = keys[-2] if keys[-1] == "default" and len(keys) > 1 else keys[-1]  # of a param, its name tells
+    if _TOKEN_SHAPES.search(text) or _BEARER.search(text) or _GIVEN.search(text):
+        return True
+    if "$" not in text and _ASSIGNED.search(text):
+        return True
+    if len(location) < 2 or re.search(r"[\s${]", text):
+        return False
+    if _TELLING_KEY.match(key):
+        return True
+    is_header = location[-2] == "headers" and key.lower() not in _PLAIN_HEADERS
+    return is_header and not _UUID.fullmatch(text) and any(map(_is_chance, _LONG.findall(text)))
+
+
+def _is_chance(text: str) -> bool:
+    """Whether a text has letters and digits as a generator mixes them."""
+    counts = Counter(text)
+    bits = -sum(count / len(text) * math.log2(count / len(text)) for count in counts.values())
+    changes = sum(1 for one, other in pairwise(text) if one.isdigit() != other.isdigit())
+    return bits >= _BITS and changes >= 4
 
 
 def _texts(data: Any, location: Location) -> Iterator[tuple[Location, str]]:
