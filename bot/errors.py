@@ -77,13 +77,16 @@ class CatalogError(BotError):
 
     code = "catalog"
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    def __init__(
+        self,
+        problems: Sequence[Problem],
+        *,
+        of: str = "the catalog",
+        hint: str = "run `runbookctl lint` to see each with its line",
+    ) -> None:
         self.problems = tuple(sorted(problems))
         count = len(self.problems)
-        super().__init__(
-            f"the catalog has {count} problem{'' if count == 1 else 's'}",
-            hint="run `runbookctl lint` to see each with its line",
-        )
+        super().__init__(f"{of} has {count} problem{'' if count == 1 else 's'}", hint=hint)
 
 
 class Refused(BotError):

@@ -67,7 +67,7 @@ class Measuring:
         before = _baseline_of(run, due.check.metric_name)
         # What was rendered then is asked again; what went wrong with reading it then is no reason not to try now.
         known = replace(before, points=(), trouble="") if before is not None and before.query else None
-        asked = known or self._asked(run, due.check.metric_name)
+        asked = known or as_asked(self.catalog(), run.opened.service, due.check.metric_name)
         since = run.baseline.at if run.baseline is not None else due.ended_at
         after = await self._after(asked, due, since, now)
         judgement, levels = _judged(due, before, after, since, now)
@@ -107,25 +107,14 @@ class Measuring:
 
     # ------------------------------------------------------------ reading
 
-    def _asked(self, run: Run, name: str) -> Measured:
-        """The metric as it would be asked for, or why it cannot be."""
-        metric = self.catalog().metrics.get(name)
-        if metric is None:
-            return Measured(metric=name, trouble="the catalog no longer has this metric")
-        asked = Measured(metric=name, better=metric.better, description=metric.description)
-        values = {"service": run.opened.service} if run.opened.service else {}
-        try:
-            query = render_text(metric.query, Place.PROMQL, values)
-        except BotError as problem:
-            return replace(asked, trouble=f"its query cannot be rendered: {problem.message}")
-        return replace(asked, query=query)
-
     async def _before(self, run: Run, name: str, now: datetime) -> Measured:
         waits = [check.check_after_s for check in checks_of(run) if check.metric_name == name]
         back_s = max(look_back_s(wait_s) for wait_s in waits)
         apart_s = max(min(step_s(wait_s) for wait_s in waits), back_s / MOST_POINTS)
         start = now - timedelta(seconds=back_s)
-        return await self._read(self._asked(run, name), start, now, apart_s, BASELINE_DEADLINE_S)
+        return await self._read(
+            as_asked(self.catalog(), run.opened.service, name), start, now, apart_s, BASELINE_DEADLINE_S
+        )
 
     async def _after(self, asked: Measured, due: Due, since: datetime, now: datetime) -> Measured:
         """From the first change to now: coarse at first, as fine as it is judged towards the end."""
@@ -186,6 +175,19 @@ class Measuring:
             name=f"check-{name}.png", media_type="image/png", body=body, alt=_alt(drawing)[:_ALT_LIMIT]
         )
         return (picture,)
+
+
+def as_asked(catalog: Catalog, service: str, name: str) -> Measured:
+    """The metric as it would be asked for a service, or why it cannot be."""
+    metric = catalog.metrics.get(name)
+    if metric is None:
+        return Measured(metric=name, trouble="the catalog no longer has this metric")
+    asked = Measured(metric=name, better=metric.better, description=metric.description)
+    try:
+        query = render_text(metric.query, Place.PROMQL, {"service": service} if service else {})
+    except BotError as problem:
+        return replace(asked, trouble=f"its query cannot be rendered: {problem.message}")
+    return replace(asked, query=query)
 
 
 def _baseline_of(run: Run, name: str) -> Measured | None:
