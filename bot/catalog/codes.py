@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
@@ -69,6 +70,11 @@ CODES: Mapping[str, Code] = MappingProxyType(
         "RB065": Code("a node of a cluster that belongs to several environments", "warning"),
     }
 )
+
+
+def page(code: str) -> str:
+    """The page of a code in Markdown: why it matters, an example that gives it, the example corrected."""
+    return (Path(__file__).parent / "explained" / f"{code}.md").read_text(encoding="utf-8")
 
 
 def is_warning(code: str) -> bool:

@@ -120,6 +120,16 @@ def put_facts(facts: Iterable[tuple[str, Cell]]) -> None:
             put_line(" " * (width + len(_GAP)), line)
 
 
+def put_markdown(text: str) -> None:
+    """A page: laid out on a terminal, as it is written anywhere else."""
+    if not is_terminal(sys.stdout):
+        put(text, end="")
+        return
+    from rich.markdown import Markdown
+
+    _console(sys.stdout).print(Markdown(visible(text), code_theme="ansi_dark"))
+
+
 def put_heading(text: str) -> None:
     """A line above what belongs together."""
     put_line(Marked(text, "strong"))
