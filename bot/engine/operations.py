@@ -10,13 +10,14 @@ The first authorised click on a suggestion opens its run with that decision in i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from bot.catalog.params import ParamValue, parse_params
 from bot.catalog.schema import Catalog, Param, Runbook
 from bot.engine.clock import Clock
+from bot.engine.entitlement import Entitlement
 from bot.engine.execution import Execution
 from bot.engine.ledger import Change, Ledger
 from bot.engine.making import Maker, NotMade
@@ -31,7 +32,7 @@ from bot.intake.incident import (
     Suggestion,
     SuggestionTaken,
 )
-from bot.journal.base import HistoryQuery, RunRow
+from bot.journal.base import HistoryQuery, IncidentRow, RunRow
 from bot.runs.decide import (
     Approve,
     Cancel,
@@ -49,7 +50,7 @@ from bot.runs.decide import (
 from bot.runs.events import Asked, CheckChoice, Choice, IncidentId, Result, RunId, RunOpened, StepKey
 from bot.runs.fold import fold
 from bot.runs.plan import Plan
-from bot.runs.policy import Caller, Policy, permit
+from bot.runs.policy import Caller, Policy, owners, permit
 from bot.runs.state import Run
 
 NOBODY = Policy(
@@ -66,6 +67,24 @@ class EditForm:
     step: str
     params: tuple[Param, ...]
     values: Mapping[str, ParamValue]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartForm:
+    """What a start by hand must or may say."""
+
+    params: tuple[Param, ...] = ()
+    services: tuple[str, ...] = ()
+    """The services it may be for; with one there is nothing to say."""
+    environments: tuple[str, ...] = ()
+    """Every environment; naming one only checks that the run is for it."""
+
+    def missing(self, given: Mapping[str, object], *, service: str = "") -> bool:
+        """Whether something it must know is not said; what is wrong is not missing, and refused by the start."""
+        if any(name not in {param.name for param in self.params} for name in given):
+            return False
+        needed = [one.name for one in self.params if one.required and one.default is None]
+        return any(name not in given for name in needed) or (len(self.services) > 1 and not service)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +110,7 @@ class Operations:
     directory: Directory
     catalog: Callable[[], Catalog]
     clock: Clock
+    entitlement: Entitlement
 
     # ------------------------------------------------------------ decisions
 
@@ -194,9 +214,15 @@ class Operations:
         """Suggest another runbook on an incident; whoever chose it is its requester."""
         await again(lambda: self.starting.choose(incident_id, runbook, caller))
 
-    def start_form(self, runbook: str) -> tuple[Param, ...]:
-        """The parameters a start must or may be given; `BadInput` names the nearest runbook."""
-        return runbook_named(self.catalog(), runbook).params
+    def start_form(self, runbook: str) -> StartForm:
+        """What a start must or may be given; `BadInput` names the nearest runbook."""
+        catalog = self.catalog()
+        chosen = runbook_named(catalog, runbook)
+        return StartForm(
+            params=chosen.params,
+            services=tuple(one.name for one in owners(catalog, chosen, None)),
+            environments=tuple(catalog.environments),
+        )
 
     async def start(self, runbook: str, caller: Caller, start: Start) -> RunId:
         """Open a run by hand; its first step is proposed like any other."""
@@ -212,6 +238,19 @@ class Operations:
     async def status(self) -> tuple[RunRow, ...]:
         """The runs that are not over, newest first."""
         return await self.ledger.journal.runs(HistoryQuery(open_only=True))
+
+    async def history(self, *, service: str = "", runbook: str = "", limit: int) -> tuple[RunRow, ...]:
+        """The latest runs of a service or runbook ("": any), newest first."""
+        return await self.ledger.journal.runs(HistoryQuery(service=service, runbook=runbook, limit=limit))
+
+    async def threads(self, rows: Sequence[RunRow]) -> Mapping[IncidentId, IncidentRow]:
+        """The incidents of these runs, whose rows say where their threads are."""
+        wanted = list(dict.fromkeys(row.incident_id for row in rows))
+        return {one.incident_id: one for one in await self.ledger.journal.incident_rows(wanted)}
+
+    def runbook(self, name: str) -> Runbook:
+        """One runbook of the catalog; `BadInput` names the nearest one."""
+        return runbook_named(self.catalog(), name)
 
     async def incident(self, incident_id: IncidentId) -> Incident:
         """One incident; `NotFound` where there is none."""

@@ -116,7 +116,7 @@ def _opinion(catalog: Catalog, runbook: Runbook, facts: Facts, *, source: str) -
     _about_condition(opinion, runbook, facts, source=source)
     _about_symptoms(opinion, runbook, facts)
     if not opinion.no:
-        opinion.no = _never_applies(catalog, runbook, facts)
+        opinion.no = never_applies(catalog, runbook, facts)
     return opinion
 
 
@@ -214,8 +214,8 @@ def _figure(value: float) -> str:
     return f"{value:.12g}"
 
 
-def _never_applies(catalog: Catalog, runbook: Runbook, facts: Facts) -> str:
-    """Why some step of it could never run for this incident, "" where each could."""
+def never_applies(catalog: Catalog, runbook: Runbook, facts: Facts) -> str:
+    """Why some step of a runbook could never run in the environment of these facts, "" where each could."""
     if not facts.environment:
         return ""
     for step in runbook.steps:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from bot.sandbox.clock import Clock
 from bot.sandbox.members import PAGERDUTY_APP_ID, App, Channel, Shortcut, SlashCommand, User, UserGroup
 from bot.sandbox.workspace import Workspace
+from bot.slack.commands import COMMAND, USAGE
 
 ALICE, BOB, CAROL = "U01ALICE", "U02BOB", "U03CAROL"
 GUEST, STRANGER, GONE, NO_EMAIL = "U04GUEST", "U05STRANGER", "U06GONE", "U07NOMAIL"
@@ -17,11 +18,7 @@ RUNBOOK_APP = App(
     name="Runbook",
     user_id=BOT,
     bot_id="B0RUNBOT",
-    commands=(
-        SlashCommand(
-            command="/runbook", description="Start and follow runbooks", usage_hint="list | start NAME"
-        ),
-    ),
+    commands=(SlashCommand(command=COMMAND, description="Start and follow runbooks", usage_hint=USAGE),),
     shortcuts=(Shortcut(kind="message", callback_id="start_runbook", name="Start a runbook"),),
 )
 PAGERDUTY_APP = App(id=PAGERDUTY_APP_ID, name="PagerDuty", user_id="U0PDAPP", bot_id="B0PAGERDUT")

@@ -1,4 +1,4 @@
-"""`/runbook …`: what was typed as a value, and what is answered in words.
+"""`/runbook …`: what was typed, as a value; what does not fit is refused with what would have.
 
 A command is quoted like in a shell. Slack's clients turn straight quotes and double dashes into typographic ones while
 people type, and escape `& < >`; all of that is turned back first.
@@ -8,34 +8,38 @@ from __future__ import annotations
 
 import difflib
 import html
+import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
-from bot.catalog.schema import Runbook
 from bot.errors import BadInput
-from bot.journal.base import RunRow
-from bot.runs.words import RUN_WORDS
-from bot.slack import text
 
 COMMAND = "/runbook"
 
-Verb = Literal["start", "list", "status", "help"]
-VERBS: tuple[Verb, ...] = ("start", "list", "status", "help")
+Verb = Literal["start", "list", "show", "status", "cancel", "history", "who", "help"]
+VERBS: tuple[Verb, ...] = get_args(Verb)
 
-MOST_LISTED = 40
-ANSWER_LIMIT = 3500
+_STRAIGHT = str.maketrans(
+    {"“": '"', "”": '"', "„": '"', "«": '"', "»": '"', "‘": "'", "’": "'", "\u00a0": " ", "\u202f": " "}
+)
+_APOSTROPHE = re.compile(r"(?<=\w)[’'](?=\w)")
+_MASK = "\ue000"
+"""Stands for an apostrophe inside a word (`isn't`) while quotes are read: nobody means a quote there."""
+_SHOWN = 60
 
-_STRAIGHT = str.maketrans({"“": '"', "”": '"', "„": '"', "‘": "'", "’": "'"})
-
+USAGE = "list | status | start NAME [key=value …] [--env E] [--dry-run] | show NAME | cancel | history | who | help"
 HELP = (
     "*What I can do*\n"
-    "• `/runbook list` shows every runbook\n"
-    "• `/runbook start NAME` starts one; the first step is put before its approvers, nothing runs by itself\n"
+    "• `/runbook list` shows every runbook, `/runbook show NAME` what one does, who may approve it and how it went\n"
+    "• `/runbook start NAME` starts one; what it must know is asked for. The first step is put before its "
+    "approvers, nothing runs by itself\n"
     "• `/runbook start NAME param=value --env staging` with parameters; `--env` only checks the environment\n"
     "• `/runbook start NAME --dry-run` shows what would run and runs nothing\n"
-    "• `/runbook status` shows the runs that are not over\n"
+    "• `/runbook status` shows the runs that are not over, `/runbook cancel` stops one of this channel\n"
+    "• `/runbook history` or `/runbook history SERVICE` shows how runs ended and who decided\n"
+    "• `/runbook who` shows who may approve what in this channel, `/runbook who SERVICE` for one service\n"
     "In a thread use the message shortcut *Start a runbook* instead: Slack offers no commands there."
 )
 
@@ -50,37 +54,82 @@ class Command:
     environment: str = ""
     service: str = ""
     dry_run: bool = False
+    run: str = ""
+    """The beginning of a run's id."""
 
 
-def parse(typed: str) -> Command:
-    """What follows `/runbook`; raises `BadInput` that says what would have fitted."""
+def parse(typed: str, *, runbooks: Sequence[str] = ()) -> Command:
+    """What follows `/runbook`; raises `BadInput` that says what would have fitted. `runbooks` are those there are."""
     words = _words(typed)
     if not words:
         return Command(verb="help")
     verb = words[0].lower()
-    if verb not in VERBS:
-        near = difflib.get_close_matches(verb, VERBS, n=1)
-        hint = f"did you mean /runbook {near[0]}?" if near else "/runbook help shows what there is"
-        raise BadInput(f"there is no command {words[0]!r}", hint=hint)
-    if verb != "start":
-        if len(words) > 1:
-            raise BadInput(f"/runbook {verb} takes nothing after it")
-        return Command(verb=verb)
-    return _start(words[1:])
+    read = _READERS.get(verb)
+    if read is None:
+        raise BadInput(f"there is no command {words[0][:_SHOWN]!r}", hint=_meant(words[0], runbooks))
+    return read(words[1:])
+
+
+def _meant(word: str, runbooks: Sequence[str]) -> str:
+    if word in runbooks:
+        return f"`/runbook start {word}` starts that runbook, `/runbook show {word}` tells about it"
+    begun = [verb for verb in VERBS if len(word) > 1 and verb.startswith(word.lower())]
+    near = begun or difflib.get_close_matches(word.lower(), VERBS, n=1, cutoff=0.75)
+    return f"did you mean `/runbook {near[0]}`?" if near else "`/runbook help` shows what there is"
 
 
 def _words(typed: str) -> list[str]:
-    plain = html.unescape(typed).translate(_STRAIGHT)
+    plain = _APOSTROPHE.sub(_MASK, html.unescape(typed).replace(_MASK, "")).translate(_STRAIGHT)
     try:
         words = shlex.split(plain)
     except ValueError as wrong:
         raise BadInput("a quote in this command is never closed", hint="close it, or leave it out") from wrong
-    return [_dashes(word) for word in words]
+    return [_dashes(word.replace(_MASK, "'")) for word in words]
 
 
 def _dashes(word: str) -> str:
     """`—env` and `–env` as people meant them; a dash inside a word stays what it is."""
     return f"--{word[1:]}" if word[:1] in "—–" and len(word) > 1 else word
+
+
+# ------------------------------------------------------------ what each verb takes
+
+
+def _alone(verb: Verb) -> Callable[[Sequence[str]], Command]:
+    def read(words: Sequence[str]) -> Command:
+        if words and verb != "help":
+            raise BadInput(f"/runbook {verb} takes nothing after it")
+        return Command(verb=verb)
+
+    return read
+
+
+def _show(words: Sequence[str]) -> Command:
+    if not words:
+        raise BadInput("it is not said which runbook to show", hint="`/runbook list` shows them all")
+    return Command(verb="show", runbook=_one(words, "show takes the name of one runbook"))
+
+
+def _of_service(verb: Verb) -> Callable[[Sequence[str]], Command]:
+    def read(words: Sequence[str]) -> Command:
+        if words[:1] == ["--service"]:
+            words = words[1:]
+        service = _one(words, f"{verb} takes the name of one service, or nothing") if words else ""
+        return Command(verb=verb, service=service.removeprefix("--service="))
+
+    return read
+
+
+def _cancel(words: Sequence[str]) -> Command:
+    return Command(
+        verb="cancel", run=_one(words, "cancel takes the id of one run, or nothing") if words else ""
+    )
+
+
+def _one(words: Sequence[str], what: str) -> str:
+    if len(words) > 1:
+        raise BadInput(f"it is not clear what {words[1][:_SHOWN]!r} is", hint=f"/runbook {what}")
+    return words[0]
 
 
 def _start(words: Sequence[str]) -> Command:
@@ -95,21 +144,21 @@ def _start(words: Sequence[str]) -> Command:
             name, sign, value = word[2:].partition("=")
             if name not in ("env", "service"):
                 raise BadInput(
-                    f"there is no option {word!r}", hint="there are --env, --service and --dry-run"
+                    f"there is no option {word[:_SHOWN]!r}", hint="there are --env, --service and --dry-run"
                 )
             flags[name] = value if sign else next(rest, "")
-            if not flags[name]:
+            if not flags[name] or flags[name].startswith("--"):
                 raise BadInput(f"--{name} needs a name after it")
         elif "=" in word and names:
             name, _, value = word.partition("=")
             if name in given:
-                raise BadInput(f"{name!r} is given twice")
+                raise BadInput(f"{name[:_SHOWN]!r} is given twice")
             given[name] = value
         else:
             names.append(word)
     if len(names) > 1:
         raise BadInput(
-            f"it is not clear what {names[1]!r} is",
+            f"it is not clear what {names[1][:_SHOWN]!r} is",
             hint="parameters are given as name=value, in quotes with spaces",
         )
     return Command(
@@ -122,40 +171,13 @@ def _start(words: Sequence[str]) -> Command:
     )
 
 
-def list_answer(runbooks: Sequence[Runbook]) -> str:
-    """Every runbook with its first line of description."""
-    if not runbooks:
-        return "There is no runbook in the catalog."
-    lines = [
-        f"• {text.code(one.name)}" + (f" {text.value(one.description, 160)}" if one.description else "")
-        for one in runbooks
-    ]
-    return _listed(f"*{text.count(len(lines), 'runbook')}*", lines)
-
-
-def status_answer(rows: Sequence[tuple[RunRow, str]]) -> str:
-    """The runs that are not over, each with the link to its thread where there is one."""
-    if not rows:
-        return "No run is open."
-    return _listed(
-        f"*{text.count(len(rows), 'run')} not over*", [_status_line(row, url) for row, url in rows]
-    )
-
-
-def _status_line(row: RunRow, url: str) -> str:
-    name = text.link(url, row.runbook) if url else text.code(row.runbook)
-    place = " in ".join(text.value(part, 80) for part in (row.service, row.environment) if part)
-    what = f" on {place}" if place else ""
-    mark = " (dry run)" if row.dry_run else ""
-    return (
-        f"• {name}{what}: {RUN_WORDS.get(row.status, row.status)}{mark}, since {text.moment(row.opened_at)}"
-    )
-
-
-def _listed(head: str, lines: Sequence[str]) -> str:
-    shown = list(lines[:MOST_LISTED])
-    while sum(map(text.size, shown)) + len(shown) > ANSWER_LIMIT:
-        shown.pop()
-    left = len(lines) - len(shown)
-    more = [f"… and {left} more"] if left else []
-    return "\n".join([head, *shown, *more])
+_READERS: Mapping[str, Callable[[Sequence[str]], Command]] = {
+    "start": _start,
+    "list": _alone("list"),
+    "show": _show,
+    "status": _alone("status"),
+    "cancel": _cancel,
+    "history": _of_service("history"),
+    "who": _of_service("who"),
+    "help": _alone("help"),
+}

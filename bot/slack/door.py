@@ -23,6 +23,7 @@ from bot.errors import SettingsError
 from bot.journal.base import Journal
 from bot.slack.answering import Answers
 from bot.slack.calls import SlackTrouble
+from bot.slack.commanding import Commands
 from bot.slack.directory import SlackDirectory
 from bot.slack.errands import Errands
 from bot.slack.gateway import Gateway, library_logger
@@ -90,6 +91,13 @@ class SlackDoor:
             directory=directory,
             answers=answers,
             modals=modals,
+            commands=Commands(
+                operations=operations,
+                directory=directory,
+                gateway=gateway,
+                answers=answers,
+                modals=modals,
+            ),
             errands=self._errands,
         ).register(self.bolt)
         self._socket: SocketMode | None = None

@@ -54,10 +54,14 @@ SETTLE_CHECK: Mapping[str, CheckChoice] = {CHECK_KEEP: "keep", CHECK_UNDO: "undo
 REJECT_FORM = "reject_form"
 EDIT_FORM = "edit_form"
 START_FORM = "start_form"
+CANCEL_FORM = "cancel_form"
 START_SHORTCUT = "start_runbook"
 
 REASON_BLOCK = "reason"
 RUNBOOK_BLOCK = "runbook"
+RUN_BLOCK = "run"
+SERVICE_BLOCK = "service"
+ENVIRONMENT_BLOCK = "environment"
 DRY_RUN_BLOCK = "dry_run"
 PARAM_BLOCK = "param:"
 """Block id of a parameter's input: this and its name."""
@@ -91,6 +95,10 @@ class StartRef:
     channel: str
     thread_ts: str = ""
     runbook: str = ""
+    service: str = ""
+    environment: str = ""
+    dry_run: bool = False
+    """The last three as they were given beside a command; the form shows them filled in."""
 
 
 def click_value(ref: ClickRef) -> str:
@@ -148,7 +156,9 @@ def parse_form(value: object) -> FormRef:
 
 def start_metadata(ref: StartRef) -> str:
     """`private_metadata` of the start form."""
-    return _dump({"c": ref.channel, "t": ref.thread_ts, "b": ref.runbook}, METADATA_LIMIT)
+    more = {"s": ref.service, "e": ref.environment, "n": "yes" if ref.dry_run else ""}
+    given = {name: value for name, value in more.items() if value}
+    return _dump({"c": ref.channel, "t": ref.thread_ts, "b": ref.runbook, **given}, METADATA_LIMIT)
 
 
 def parse_start(value: object) -> StartRef:
@@ -158,6 +168,9 @@ def parse_start(value: object) -> StartRef:
         channel=_text(data, "c"),
         thread_ts=_text(data, "t", is_required=False),
         runbook=_text(data, "b", is_required=False),
+        service=_text(data, "s", is_required=False),
+        environment=_text(data, "e", is_required=False),
+        dry_run=bool(_text(data, "n", is_required=False)),
     )
 
 

@@ -14,12 +14,12 @@ from slack_bolt.async_app import AsyncApp
 from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.engine.operations import Operations
-from bot.engine.starting import Start
-from bot.errors import BadInput, NotFound
+from bot.errors import BadInput
 from bot.runs.policy import Caller
-from bot.slack import commands, ids
+from bot.slack import ids
 from bot.slack.answering import Answers
-from bot.slack.commands import Command
+from bot.slack.commanding import Commands
+from bot.slack.commands import COMMAND
 from bot.slack.directory import SlackDirectory
 from bot.slack.errands import Errands
 from bot.slack.interactions import Click, Payload, Where, click_of, thread_of, where_of, where_of_command
@@ -39,12 +39,14 @@ class Listeners:
         directory: SlackDirectory,
         answers: Answers,
         modals: Modals,
+        commands: Commands,
         errands: Errands,
     ) -> None:
         self._operations = operations
         self._directory = directory
         self._answers = answers
         self._modals = modals
+        self._commands = commands
         self._errands = errands
 
     def register(self, app: AsyncApp) -> None:
@@ -58,7 +60,8 @@ class Listeners:
         app.view(ids.REJECT_FORM)(_on_view(self._modals.rejected))
         app.view(ids.EDIT_FORM)(_on_view(self._modals.edited))
         app.view(ids.START_FORM)(_on_view(self._modals.started))
-        app.command(commands.COMMAND)(self._on_command())
+        app.view(ids.CANCEL_FORM)(_on_view(self._modals.cancelled))
+        app.command(COMMAND)(self._on_command())
         app.shortcut(ids.START_SHORTCUT)(self._on_shortcut())
         app.action(re.compile(""))(self._on_click(_too_old))
         app.view(re.compile(""))(_on_view(_close))
@@ -142,7 +145,8 @@ class Listeners:
         async def listen(ack: AsyncAck, body: dict[str, Any]) -> None:
             await ack()
             where = where_of_command(body)
-            self._start(where, self._command(where, str(body.get("text") or "")), name="command")
+            typed = str(body.get("text") or "")
+            self._start(where, self._commands.perform(where, typed), name="command")
 
         return listen
 
@@ -150,7 +154,8 @@ class Listeners:
         async def listen(ack: AsyncAck, body: dict[str, Any]) -> None:
             await ack()
             where = where_of(body)
-            self._start(where, self._modals.open_start(where, thread_ts=thread_of(body)), name="shortcut")
+            ref = ids.StartRef(channel=where.channel, thread_ts=thread_of(body))
+            self._start(where, self._modals.open_start(where, ref), name="shortcut")
 
         return listen
 
@@ -162,54 +167,6 @@ class Listeners:
             await work
         except Exception as error:  # noqa: BLE001 - the door: every refusal and every surprise is told to its person
             await self._answers.refuse(where, error)
-
-    # ------------------------------------------------------------ /runbook
-
-    async def _command(self, where: Where, typed: str) -> None:
-        command = commands.parse(typed)
-        match command.verb:
-            case "help":
-                await self._answers.tell(where, commands.HELP)
-            case "list":
-                await self._answers.tell(where, commands.list_answer(self._operations.runbooks()))
-            case "status":
-                await self._answers.tell(where, await self._status())
-            case "start" if self._needs_form(command):
-                await self._modals.open_start(where, runbook=command.runbook, values=command.given)
-            case "start":
-                await self._begin(where, command)
-
-    def _needs_form(self, command: Command) -> bool:
-        """Nothing was named, or something the runbook must know was left out: ask instead of refusing."""
-        if not command.runbook:
-            return True
-        params = self._operations.start_form(command.runbook)
-        missing = [
-            one for one in params if one.required and one.default is None and one.name not in command.given
-        ]
-        has_more = bool(command.environment or command.service or command.dry_run)
-        return bool(missing) and not has_more
-
-    async def _begin(self, where: Where, command: Command) -> None:
-        caller = await self._directory.caller_of(where.user)
-        start = Start(
-            channel=where.channel,
-            given=dict(command.given),
-            environment=command.environment,
-            service=command.service,
-            dry_run=command.dry_run,
-        )
-        await self._operations.start(command.runbook, caller, start)
-
-    async def _status(self) -> str:
-        rows = []
-        for row in await self._operations.status():
-            try:
-                link = (await self._operations.incident(row.incident_id)).permalink
-            except NotFound:
-                link = ""
-            rows.append((row, link))
-        return commands.status_answer(rows)
 
 
 async def _too_old(_click: Click, _caller: Caller) -> None:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from bot.errors import BadInput
 from bot.slack import ids
-from bot.slack.commands import COMMAND
+from bot.slack.commands import COMMAND, USAGE
 
 REQUEST_PATH = "/slack/events"
 """The one address for events, clicks and commands in HTTP mode."""
@@ -77,7 +77,7 @@ def manifest(*, http_url: str = "") -> dict[str, Any]:
                 {
                     **command,
                     **({"url": address} if address else {}),
-                    "usage_hint": "list | status | start NAME [param=value] [--env E] [--dry-run]",
+                    "usage_hint": USAGE,
                     "should_escape": False,
                 }
             ],

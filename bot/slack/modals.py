@@ -11,15 +11,17 @@ Forms carry ids only (`private_metadata`); what is typed is checked and authoris
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 
 from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.catalog.params import BadParams
-from bot.catalog.schema import Param
 from bot.engine.operations import Operations
 from bot.engine.starting import Start
 from bot.errors import BadInput, Refused
+from bot.journal.base import RunRow
+from bot.runs.events import RunId
 from bot.runs.plan import JsonObject
 from bot.runs.policy import Caller
 from bot.slack import ids, text
@@ -36,7 +38,7 @@ ANSWER_WITHIN_S = 2.0
 
 
 class Modals:
-    """Opens, replaces and answers the three forms."""
+    """Opens, replaces and answers the forms."""
 
     def __init__(
         self,
@@ -79,23 +81,27 @@ class Modals:
         await self._gateway.update_view(view_id, view)
 
     async def open_start(
-        self, where: Where, *, thread_ts: str = "", runbook: str = "", values: Mapping[str, str] | None = None
+        self, where: Where, ref: ids.StartRef, *, values: Mapping[str, str] | None = None
     ) -> None:
         """Choose a runbook and its parameters; everything needed is in memory, so it opens complete."""
-        ref = ids.StartRef(channel=where.channel, thread_ts=thread_ts, runbook=runbook)
         await self._gateway.open_view(where.trigger_id, self._start_form(ref, values))
+
+    async def open_cancel(self, where: Where, rows: Sequence[RunRow]) -> None:
+        """Which of these runs is to stop?"""
+        ref = ids.StartRef(channel=where.channel)
+        await self._gateway.open_view(where.trigger_id, forms.cancel_form(ref, rows=rows))
 
     async def choose_in_form(self, click: Click) -> None:
         """Another runbook was chosen in the open form: show its parameters."""
         view = click.view or {}
         before = ids.parse_start(view.get("private_metadata"))
-        ref = ids.StartRef(channel=before.channel, thread_ts=before.thread_ts, runbook=click.value)
+        ref = replace(before, runbook=click.value, service="")
         await self._gateway.update_view(str(view.get("id", "")), self._start_form(ref, None))
 
     def _start_form(self, ref: ids.StartRef, values: Mapping[str, str] | None) -> JsonObject:
         menu = [(one.name, one.description) for one in self._operations.runbooks()]
-        params: tuple[Param, ...] = self._operations.start_form(ref.runbook) if ref.runbook else ()
-        return forms.start_form(ref, menu=menu, params=params, values=values)
+        asks = self._operations.start_form(ref.runbook) if ref.runbook else None
+        return forms.start_form(ref, menu=menu, asks=asks, values=values)
 
     # ------------------------------------------------------------ submitted
 
@@ -136,9 +142,23 @@ class Modals:
                 channel=ref.channel,
                 thread_ts=ref.thread_ts,
                 given=dict(forms.given_params(state)),
+                service=forms.given_choice(state, ids.SERVICE_BLOCK) or ref.service,
+                environment=forms.given_environment(state, otherwise=ref.environment),
                 dry_run=forms.is_dry_run(state),
             )
             await self._operations.start(runbook, caller, start)
+
+        await self._submitted(ack, body, decide, where=_where_of_start(body))
+
+    async def cancelled(self, ack: AsyncAck, body: Payload) -> None:
+        """The cancel form came back."""
+        state = (body.get("view") or {}).get("state") or {}
+
+        async def decide(caller: Caller) -> None:
+            run_id = RunId(forms.given_choice(state, ids.RUN_BLOCK))
+            if not run_id:
+                raise _AtField(ids.RUN_BLOCK, "choose a run")
+            await self._operations.cancel(run_id, caller, reason=forms.given_reason(state))
 
         await self._submitted(ack, body, decide, where=_where_of_start(body))
 

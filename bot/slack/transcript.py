@@ -84,7 +84,8 @@ def _block(block: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[str]:
         case "actions":
             yield from _elements(block.get("elements") or (), names)
         case "input":
-            yield f"{_text(block.get('label'), names)}: {_element(block.get('element') or {}, names)}"
+            hint = f" ({_text(block['hint'], names)})" if block.get("hint") else ""
+            yield f"{_text(block.get('label'), names)}: {_element(block.get('element') or {}, names)}{hint}"
         case "divider":
             return
         case kind:
@@ -100,7 +101,10 @@ def _element(element: Mapping[str, Any], names: Mapping[str, str]) -> str:
         return f"[{_text(element.get('text'), names)}]"
     label = _text(element.get("placeholder"), names)
     if element.get("options"):
-        options = ", ".join(_text(one.get("text"), names) for one in element["options"])
+        chosen = [element.get("initial_option"), *(element.get("initial_options") or ())]
+        options = ", ".join(
+            _text(one.get("text"), names) + (" ✓" if one in chosen else "") for one in element["options"]
+        )
         return f"[{label + ': ' if label else ''}{options} ▾]"
     return f"[{label or element.get('initial_value') or '…'}]"
 

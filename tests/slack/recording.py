@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from bot.catalog.params import parse_params
 from bot.catalog.schema import Param, Runbook, RunbookName, Step
-from bot.engine.operations import EditForm, Rehearsal
+from bot.engine.operations import EditForm, Rehearsal, StartForm
 from bot.errors import NotFound
-from bot.journal.base import RunRow
-from bot.runs.events import Result, RunId
+from bot.journal.base import IncidentRow, RunRow
+from bot.runs.events import IncidentId, Result, RunId
 from bot.runs.plan import Plan
 from bot.runs.policy import Caller
 
@@ -23,6 +23,22 @@ def runbook(name: str, *params: Param, description: str = "") -> Runbook:
 
 
 REPLICAS = Param(name="replicas", type="int", minimum=1, maximum=9)
+
+
+def incident_row(row: RunRow, *, channel: str) -> IncidentRow:
+    return IncidentRow(
+        incident_id=row.incident_id,
+        service=row.service,
+        environment=row.environment,
+        title="",
+        symptom="",
+        status="triggered",
+        is_open=True,
+        opened_at=row.opened_at,
+        updated_at=row.updated_at,
+        channel=channel,
+        permalink="https://acme.slack.com/archives/C0INC/p1",
+    )
 
 
 @dataclass
@@ -37,6 +53,9 @@ class Recording:
         runbook("scale-out", REPLICAS, description="Add replicas."),
     )
     rows: tuple[RunRow, ...] = ()
+    services: tuple[str, ...] = ()
+    channel: str = "C0INC"
+    """Where every run has its thread."""
 
     @property
     def names(self) -> list[str]:
@@ -91,14 +110,17 @@ class Recording:
     async def edit(self, ref: Any, caller: Caller, *, given: Mapping[str, Any]) -> None:
         await self._take("edit", caller, (ref, parse_params((REPLICAS,), given)))
 
-    def start_form(self, runbook: str) -> tuple[Param, ...]:
+    def runbook(self, runbook: str) -> Runbook:
         for book in self.books:
             if book.name == runbook:
-                return book.params
+                return book
         raise NotFound(f"there is no runbook {runbook!r}", hint="did you mean scale-out?")
 
+    def start_form(self, runbook: str) -> StartForm:
+        return StartForm(params=self.runbook(runbook).params, services=self.services)
+
     async def start(self, runbook: str, caller: Caller, start: Any) -> RunId:
-        parse_params(self.start_form(runbook), start.given)
+        parse_params(self.start_form(runbook).params, start.given)
         await self._take("start", caller, (runbook, start))
         return RunId("r-1")
 
@@ -107,6 +129,13 @@ class Recording:
 
     async def status(self) -> tuple[RunRow, ...]:
         return self.rows
+
+    async def history(self, *, service: str = "", runbook: str = "", limit: int) -> tuple[RunRow, ...]:
+        await self._take("history", None, (service, runbook))
+        return self.rows[:limit]
+
+    async def threads(self, rows: Sequence[RunRow]) -> Mapping[IncidentId, IncidentRow]:
+        return {row.incident_id: incident_row(row, channel=self.channel) for row in rows}
 
     async def incident(self, incident_id: Any) -> Any:
         raise NotFound("there is none")

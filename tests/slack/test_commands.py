@@ -13,8 +13,9 @@ from bot.errors import BadInput, NotPermitted
 from bot.journal.base import RunRow
 from bot.runs.events import IncidentId, RunId
 from bot.sandbox.acme import ALICE
-from bot.slack import commands, ids
-from bot.slack.commands import Command, parse
+from bot.slack import ids
+from bot.slack.commands import VERBS, Command, parse
+from bot.slack.views import answers
 from tests.slack.desk import CHANNEL
 from tests.slack.entrance import Door
 from tests.slack.recording import runbook
@@ -69,6 +70,16 @@ ROW = RunRow(
         ),
         ("start x q=a&amp;b&lt;c", Command(verb="start", runbook="x", given={"q": "a&b<c"})),
         ("start x empty=", Command(verb="start", runbook="x", given={"empty": ""})),
+        ("start x note=isn’t", Command(verb="start", runbook="x", given={"note": "isn't"})),
+        ("start\u00a0x", Command(verb="start", runbook="x")),
+        ("show scale-out", Command(verb="show", runbook="scale-out")),
+        ("history", Command(verb="history")),
+        ("history --service payments", Command(verb="history", service="payments")),
+        ("history —service=payments", Command(verb="history", service="payments")),
+        ("who payments", Command(verb="who", service="payments")),
+        ("cancel", Command(verb="cancel")),
+        ("cancel 5e6f", Command(verb="cancel", run="5e6f")),
+        ("help me please", Command(verb="help")),
     ],
 )
 def test_a_command_is_read_like_a_shell_would_whatever_slack_made_of_its_quotes(
@@ -80,42 +91,75 @@ def test_a_command_is_read_like_a_shell_would_whatever_slack_made_of_its_quotes(
 @pytest.mark.parametrize(
     ("typed", "part"),
     [
-        ("strat x", "did you mean /runbook start?"),
-        ("frobnicate", "/runbook help shows what there is"),
+        ("strat x", "did you mean `/runbook start`?"),
+        ("frobnicate", "`/runbook help` shows what there is"),
         ("list everything", "takes nothing after it"),
         ("start x 'half", "a quote in this command is never closed"),
         ("start x y", "it is not clear what 'y' is"),
         ("start x a=1 a=2", "'a' is given twice"),
         ("start x --force", "there is no option '--force'"),
         ("start x --env", "--env needs a name after it"),
+        ("start x --env --dry-run", "--env needs a name after it"),
+        ("show", "it is not said which runbook to show"),
+        ("show a b", "it is not clear what 'b' is"),
+        ("history a b", "takes the name of one service"),
+        ("cancel a b", "takes the id of one run"),
+        ("scale-out", "`/runbook start scale-out` starts that runbook"),
     ],
 )
 def test_what_cannot_be_read_says_what_would_have_fitted(typed: str, part: str) -> None:
     with pytest.raises(BadInput) as refusal:
-        parse(typed)
-    assert part in str(refusal.value)
+        parse(typed, runbooks=["scale-out"])
+    assert part in f"{refusal.value} {refusal.value.hint}"
 
 
-@given(st.text(max_size=200))
+TYPED = st.one_of(
+    st.text(max_size=200),
+    st.lists(
+        st.one_of(
+            st.sampled_from(
+                [*VERBS, "--env", "—env=", "--dry-run", "--service", "a=b", "“", "’", "=", "&lt;"]
+            ),
+            st.text(max_size=12),
+        ),
+        max_size=8,
+    ).map(" ".join),
+)
+
+
+@given(TYPED)
 def test_nothing_anybody_types_breaks_the_reading(typed: str) -> None:
     try:
-        parse(typed)
-    except BadInput:
-        return
+        found = parse(typed, runbooks=["scale-out"])
+    except BadInput as refusal:
+        said = refusal.message
+    else:
+        said = found.verb
+        assert said in VERBS
+    assert 0 < len(said) < 300, "a refusal does not repeat all that was typed"
+
+
+@given(st.text(alphabet=st.characters(codec="utf-8", exclude_categories=["Cs"]), min_size=1, max_size=80))
+def test_a_value_in_quotes_arrives_as_it_was_typed(value: str) -> None:
+    quoted = value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    typed = "start x 'note=" + quoted.replace("'", "'\\''") + "'"
+    turned = set("“”„«»‘’\u00a0\u202f\ue000")
+    if not turned & set(value):
+        assert parse(typed).given == {"note": value}
 
 
 def test_a_long_list_is_cut_with_its_count() -> None:
-    answer = commands.list_answer([runbook(f"book-{n}", description="words " * 40) for n in range(300)])
+    answer = answers.list_answer([runbook(f"book-{n}", description="words " * 40) for n in range(300)])
     assert len(answer) < 4000
-    assert "more" in answer.splitlines()[-1]
+    assert "more. `/runbook start` has all" in answer.splitlines()[-1]
 
 
 def test_a_description_cannot_ring_a_channel() -> None:
-    assert "<!channel>" not in commands.list_answer([runbook("x", description="<!channel> *now*")])
+    assert "<!channel>" not in answers.list_answer([runbook("x", description="<!channel> *now*")])
 
 
 def test_status_says_where_and_how_long() -> None:
-    answer = commands.status_answer([(ROW, "https://acme.slack.com/archives/C0INC/p1")])
+    answer = answers.status_answer([ROW], {ROW.incident_id: "https://acme.slack.com/archives/C0INC/p1"})
     assert "<https://acme.slack.com/archives/C0INC/p1|scale-out>" in answer
     assert "payments in staging" in answer
     assert "waiting" in answer

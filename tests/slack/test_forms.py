@@ -6,6 +6,7 @@ from typing import Any
 
 from bot.catalog.params import BadParams
 from bot.catalog.schema import Param
+from bot.engine.operations import StartForm
 from bot.engine.ports import ClickRef
 from bot.runs.events import ProposalId
 from bot.slack import ids
@@ -108,7 +109,7 @@ def test_the_start_form_shows_parameters_once_a_runbook_is_chosen() -> None:
     assert list(inputs(first)) == ["runbook"]
     assert inputs(first)["runbook"]["dispatch_action"]
     chosen = ids.StartRef(channel="C0INC", thread_ts="1.2", runbook="flush-redis")
-    second = start_form(chosen, menu=MENU, params=PARAMS)
+    second = start_form(chosen, menu=MENU, asks=StartForm(params=PARAMS))
     check_modal(second)
     assert next(iter(inputs(second))) == "runbook"
     assert "param:replicas" in inputs(second)

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from bot.catalog.schema import Param, Runbook, RunbookName, Step
+from bot.engine.operations import StartForm
 from bot.engine.ports import ClickRef, Tail
 from bot.intake import incident as incidents
 from bot.intake.incident import Candidate, Facts, LastTime, Origin
@@ -277,7 +278,12 @@ def test_any_parameters_make_forms_that_slack_takes(
     named = [(name, words_) for name, words_ in dict(menu).items() if name]
     chosen = named[0][0][:150] if named else ""
     limits.check_modal(
-        start_form(ids.StartRef(channel="C0INC", runbook=chosen), menu=named, params=params, values=values)
+        start_form(
+            ids.StartRef(channel="C0INC", runbook=chosen),
+            menu=named,
+            asks=StartForm(params=tuple(params), services=("a", "b"), environments=("dev", "prod")),
+            values=values,
+        )
     )
 
 

@@ -6,9 +6,13 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bot.catalog.params import BadParams
+from bot.catalog.params import BadParams, parse_value
 from bot.catalog.schema import Param
+from bot.engine.operations import StartForm
+from bot.errors import BadInput
+from bot.journal.base import RunRow
 from bot.runs.plan import JsonObject
+from bot.runs.words import RUN_WORDS
 from bot.slack import ids, text
 from bot.slack.blocks import (
     INPUT_VALUE,
@@ -75,7 +79,7 @@ def edit_form(
 
 
 def start_form(
-    ref: ids.StartRef, *, menu: Menu, params: Sequence[Param] = (), values: Mapping[str, Any] | None = None
+    ref: ids.StartRef, *, menu: Menu, asks: StartForm | None = None, values: Mapping[str, Any] | None = None
 ) -> JsonObject:
     """Choose a runbook (each choice sends a `CHOOSE` action, so that its parameters can be shown), then start it."""
     options = [
@@ -93,11 +97,12 @@ def start_form(
         )
     menu_of = _grouped(options, ref.runbook)
     blocks = [entry("Runbook", menu_of, block_id=ids.RUNBOOK_BLOCK, dispatches=True)]
-    if ref.runbook:
+    if ref.runbook and asks is not None:
         described = dict(menu).get(ref.runbook, "")
         blocks += [context(text.value(described, 500))] if described else []
-        blocks += param_entries(params, values or {})
-        blocks.append(_dry_run())
+        blocks += param_entries(asks.params, values or {})
+        blocks += _places(ref, asks)
+        blocks.append(_dry_run(is_ticked=ref.dry_run))
     blocks.append(context("Nothing runs before somebody who may decide approves the first step."))
     return modal(
         title="Start a runbook",
@@ -128,13 +133,68 @@ def _grouped(options: list[JsonObject], initial: str) -> JsonObject:
     return element if chosen is None else {**element, "initial_option": chosen}
 
 
-def _dry_run() -> JsonObject:
-    box = {
-        "type": "checkboxes",
-        "action_id": ids.INPUT,
-        "options": [option("Only say what would happen, change nothing", value="yes")],
-    }
+def _places(ref: ids.StartRef, asks: StartForm) -> list[JsonObject]:
+    """For which service, where there are several; in which environment, which only checks."""
+    blocks = []
+    if len(asks.services) > 1:
+        menu = _menu_of(asks.services, "Choose a service", ref.service)
+        blocks.append(entry("Service", menu, block_id=ids.SERVICE_BLOCK))
+    if len(asks.environments) > 1:
+        menu = _menu_of(asks.environments, "Wherever its steps lead", ref.environment)
+        hint = "Only checks: a run that would touch another environment is refused"
+        blocks.append(entry("Environment", menu, block_id=ids.ENVIRONMENT_BLOCK, hint=hint, is_optional=True))
+    return blocks
+
+
+def _menu_of(names: Sequence[str], placeholder: str, initial: str) -> JsonObject:
+    options = [option(name, value=name) for name in names if text.size(name) <= ids.OPTION_VALUE_LIMIT]
+    return select(options, action_id=ids.INPUT, placeholder=placeholder, initial=initial or None)
+
+
+def _dry_run(*, is_ticked: bool) -> JsonObject:
+    yes = option("Only say what would happen, change nothing", value="yes")
+    box: JsonObject = {"type": "checkboxes", "action_id": ids.INPUT, "options": [yes]}
+    if is_ticked:
+        box["initial_options"] = [yes]
     return entry("Dry run", box, block_id=ids.DRY_RUN_BLOCK, is_optional=True)
+
+
+def cancel_form(ref: ids.StartRef, *, rows: Sequence[RunRow]) -> JsonObject:
+    """Which run to stop; with one there is still this question, because stopping is an act."""
+    options = [
+        option(
+            f"{row.runbook} on {row.service or 'no service'}{f' in {row.environment}' if row.environment else ''}",
+            value=row.run_id,
+            description=f"{RUN_WORDS.get(row.status, row.status)}, since {text.utc(row.opened_at)}",
+        )
+        for row in rows
+    ]
+    first = rows[0].run_id if len(rows) == 1 else None
+    menu = select(options, action_id=ids.INPUT, placeholder="Choose a run", initial=first)
+    why: JsonObject = {
+        "type": "plain_text_input",
+        "action_id": ids.INPUT,
+        "max_length": REASON_CHARACTERS,
+        "placeholder": plain_text("For whoever reads the thread next", 150),
+    }
+    blocks = [
+        entry("Run", menu, block_id=ids.RUN_BLOCK),
+        entry("Reason", why, block_id=ids.REASON_BLOCK, is_optional=True),
+        context(
+            "What runs is stopped where it can be. What was done stays, and can be undone from the thread."
+        ),
+    ]
+    if len(rows) > OPTIONS:
+        blocks.append(
+            context(f"{len(rows) - OPTIONS} older ones are left out: cancel them in their threads.")
+        )
+    return modal(
+        title="Cancel a run",
+        blocks=blocks,
+        callback_id=ids.CANCEL_FORM,
+        metadata=ids.start_metadata(ref),
+        submit="Cancel the run",
+    )
 
 
 # ------------------------------------------------------------ parameters
@@ -168,13 +228,28 @@ def _fits(param: Param, value: object) -> bool:
 
 
 def _param_entry(param: Param, value: object) -> JsonObject:
+    hint = _hint(param)
+    if not _is_fitting(param, value):
+        hint = f"{text.cut(repr(str(value)), 80)} does not fit; {hint}".removesuffix("; ")
+        value = param.default if _is_fitting(param, param.default) else None
     return entry(
         param.name,
         _element(param, value),
         block_id=ids.PARAM_BLOCK + param.name,
-        hint=_hint(param),
+        hint=hint,
         is_optional=not param.required,
     )
+
+
+def _is_fitting(param: Param, value: object) -> bool:
+    """Whether Slack would show it as what the field holds: a form with one value that does not fit never opens."""
+    if not isinstance(value, str | int | bool) or value == "":
+        return True
+    try:
+        parse_value(param, value)
+    except BadInput:
+        return False
+    return True
 
 
 def _element(param: Param, value: object) -> JsonObject:
@@ -183,8 +258,7 @@ def _element(param: Param, value: object) -> JsonObject:
         case "int":
             return _number(param, given)
         case "bool":
-            options = [option("yes", value="true"), option("no", value="false")]
-            return select(options, action_id=ids.INPUT, placeholder="yes or no", initial=given or None)
+            return _yes_or_no(param, given)
         case "choice" if _can_be_chosen(param):
             options = [option(choice, value=choice) for choice in param.choices]
             return select(options, action_id=ids.INPUT, placeholder="Choose one", initial=given or None)
@@ -195,6 +269,15 @@ def _element(param: Param, value: object) -> JsonObject:
                 "max_length": INPUT_VALUE,
             }
             return {**element, "initial_value": given} if given else element
+
+
+def _yes_or_no(param: Param, given: str) -> JsonObject:
+    """Two dots, not a box: an empty box could not be told from an answer that was never given."""
+    options = [option("yes", value="true"), option("no", value="false")]
+    element: JsonObject = {"type": "radio_buttons", "action_id": ids.INPUT, "options": options}
+    if not given:
+        return element
+    return {**element, "initial_option": options[0 if parse_value(param, given) else 1]}
 
 
 def _can_be_chosen(param: Param) -> bool:
@@ -254,7 +337,18 @@ def given_reason(state: Mapping[str, Any]) -> str:
 
 def given_runbook(state: Mapping[str, Any]) -> str:
     """The runbook chosen in the start form, "" where none is."""
-    return _typed(_values(state).get(ids.RUNBOOK_BLOCK, {})) or ""
+    return given_choice(state, ids.RUNBOOK_BLOCK)
+
+
+def given_choice(state: Mapping[str, Any], block_id: str) -> str:
+    """What was chosen or typed in one input, "" where nothing was."""
+    return _typed(_values(state).get(block_id, {})) or ""
+
+
+def given_environment(state: Mapping[str, Any], *, otherwise: str) -> str:
+    """The environment chosen in the start form; `otherwise` where the form had nothing to choose from."""
+    has_menu = ids.ENVIRONMENT_BLOCK in _values(state)
+    return given_choice(state, ids.ENVIRONMENT_BLOCK) if has_menu else otherwise
 
 
 def is_dry_run(state: Mapping[str, Any]) -> bool:
