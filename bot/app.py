@@ -23,7 +23,9 @@ from bot.actions.base import Action
 from bot.actions.registry import build, input_models
 from bot.actions.tools import Tools
 from bot.api.auth import TokenCheck
-from bot.api.routes import Doors, create_app
+from bot.api.doors import Doors
+from bot.api.published import PublishedKeys
+from bot.api.routes import create_app
 from bot.catalog.in_force import CatalogInForce
 from bot.catalog.schema import Catalog
 from bot.clients.http import HttpClient
@@ -292,11 +294,23 @@ async def _wire(
         worker=worker,
         courier=courier,
         door=door,
-        server=_server(settings, journal, door, reception, in_force, clock),
+        server=_server(settings, journal, door, reception, in_force, clock, operations, directory),
         ssh=ssh,
         clusters=clusters,
         reader=reader,
         metrics=metrics,
+    )
+
+
+def _tokens(settings: Settings, clock: Clock) -> TokenCheck | None:
+    secret, url = settings.jwt_secret.get_secret_value(), settings.jwt_jwks_url
+    if not secret and not url:
+        return None
+    return TokenCheck(
+        secret=secret.encode(),
+        issuer=settings.jwt_issuer,
+        audience=settings.jwt_audience,
+        published=PublishedKeys(url=url, now=clock.now) if url else None,
     )
 
 
@@ -318,6 +332,8 @@ def _server(
     reception: Reception,
     in_force: CatalogInForce,
     clock: Clock,
+    operations: Operations,
+    directory: SlackDirectory,
 ) -> web.Application:
     """One HTTP server: webhooks, API and health, with Slack's routes beside them in HTTP mode."""
 
@@ -331,17 +347,15 @@ def _server(
             )
         return missing
 
-    secret = settings.jwt_secret.get_secret_value()
     server = create_app(
         Doors(
             inbox=journal,
             wake=reception.wake,
+            operations=operations,
+            members=directory,
             webhook_secrets=[one.get_secret_value() for one in settings.pagerduty_webhook_secrets],
-            tokens=TokenCheck(
-                secret=secret.encode(), issuer=settings.jwt_issuer, audience=settings.jwt_audience
-            )
-            if secret
-            else None,
+            alertmanager_secrets=[one.get_secret_value() for one in settings.alertmanager_secrets],
+            tokens=_tokens(settings, clock),
             us=reception.us,
             readiness=readiness,
             now=clock.now,

@@ -1,17 +1,23 @@
-"""Who calls the API: JSON Web Tokens, HS256 with one shared secret, and nothing else.
+"""Who calls the API: JSON Web Tokens, signed with one shared secret or by an issuer that publishes its keys.
 
-What is refused, and why it is refused here instead of left to the library:
-- any algorithm but HS256, so `none`, a public key used as a secret, and stronger-sounding ones alike;
+What is refused, and why it is refused here instead of left to a library:
+- any algorithm but HS256 with the secret and RS256, PS256, ES256, EdDSA with published keys; each is bound to its own
+  kind of key (`keys`), so `none` and a public key used as a secret are nobody's;
 - header names besides `alg`, `typ`, `kid`: `jwk`, `jku`, `x5u`, `crit`, `b64`, `zip` change what is checked, or fetch;
 - sloppy encodings (padding, white space, trailing bits, a key twice), so that one token has one spelling;
 - tokens over 8 KiB, before any work is done on them;
 - secrets under 32 bytes: an HS256 secret that can be guessed is a password in every token.
 `iss`, `aud`, `exp` and `sub` must be there. Before the signature is checked every refusal reads the same.
+
+Roles: `viewer` reads, `operator` starts and cancels, `approver` decides; both of these read too, and neither is the
+other. `teams` says whose objects a token sees: those of the teams it names, all of them with `"*"`, and always those
+that belong to no team. A token without `teams` sees no team's objects: what was forgotten must not open everything.
 """
 
 from __future__ import annotations
 
 import binascii
+import json
 import math
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -20,20 +26,18 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import OctKey
-
+from bot.api.keys import HS256, PUBLIC_ALGORITHMS, check_secret, is_signed, sign
+from bot.api.published import PublishedKeys
 from bot.errors import BadInput, NotPermitted, SettingsError
 from bot.intake.foreign import load_object
 from bot.runs.events import Actor
 
-MIN_SECRET_BYTES = 32
 MAX_TOKEN_CHARS = 8192
 LEEWAY_S = 30
-VIEWER, OPERATOR, ADMIN = "viewer", "operator", "admin"
+VIEWER, OPERATOR, APPROVER = "viewer", "operator", "approver"
+ROLES = (VIEWER, OPERATOR, APPROVER)
+EVERY_TEAM = "*"
 
-_ALGORITHM = "HS256"
 _HEADER_NAMES = frozenset({"alg", "typ", "kid"})
 _PART = re.compile(r"[A-Za-z0-9_-]+")
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,190}")
@@ -50,7 +54,9 @@ class ApiCaller:
     """Who a token says is calling, after everything was checked."""
 
     subject: str
+    issuer: str = ""
     roles: frozenset[str]
+    teams: frozenset[str] = frozenset()
     email: str = ""
     name: str = ""
 
@@ -58,61 +64,79 @@ class ApiCaller:
     def actor(self) -> Actor:
         """The caller as events name them: one person per email, whatever account."""
         person = self.email.lower() or f"api:{self.subject}"
-        return Actor(kind="api", id=self.subject, person=person, name=self.name)
+        return Actor(kind="api", id=f"api:{self.subject}", person=person, name=self.name or self.subject)
 
     def require(self, role: str) -> None:
-        """Raise `NotPermitted` unless the caller has the role (an admin has all of them)."""
-        if role not in self.roles and ADMIN not in self.roles:
+        """Raise `NotPermitted` unless the caller has the role; whoever may act may also read."""
+        if role not in self.roles and not (role == VIEWER and self.roles & set(ROLES)):
             raise NotPermitted(
                 f"this needs the role {role!r}, and the token does not carry it",
                 hint=f"mint a token with the role {role!r}",
             )
 
+    def sees(self, team: str) -> bool:
+        """Whether objects of this team ("" for none) are there for the caller."""
+        return not team or team in self.teams or EVERY_TEAM in self.teams
+
+    @property
+    def tenants(self) -> tuple[str, ...] | None:
+        """The teams to read for, "" among them; None for all."""
+        return None if EVERY_TEAM in self.teams else ("", *sorted(self.teams))
+
 
 @dataclass(frozen=True, kw_only=True)
 class TokenCheck:
-    """Checks bearer tokens against one secret, issuer and audience."""
+    """Checks bearer tokens for one issuer and audience, against a secret, published keys, or both."""
 
-    secret: bytes = field(repr=False)
+    secret: bytes = field(default=b"", repr=False)
     issuer: str
     audience: str
+    published: PublishedKeys | None = None
     leeway_s: int = LEEWAY_S
 
     def __post_init__(self) -> None:
         """Refuse what would make every token worthless."""
-        _check_secret(self.secret)
+        if self.secret or self.published is None:
+            check_secret(self.secret)
         if not self.issuer or not self.audience:
             raise SettingsError(
                 "the issuer and the audience of API tokens must be set",
                 hint="set BOT_JWT_ISSUER and BOT_JWT_AUDIENCE",
             )
 
-    def caller(self, authorization: str, *, now: datetime) -> ApiCaller:
+    async def caller(self, authorization: str, *, now: datetime) -> ApiCaller:
         """Who the `Authorization` header names; `Unauthenticated` for anything that is not a good token."""
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise Unauthenticated("this needs a bearer token", hint="send `Authorization: Bearer <token>`")
-        return _caller(
-            self._claims(token), issuer=self.issuer, audience=self.audience, now=now, leeway_s=self.leeway_s
-        )
+        claims = await self._claims(token)
+        return _caller(claims, issuer=self.issuer, audience=self.audience, now=now, leeway_s=self.leeway_s)
 
-    def _claims(self, token: str) -> dict[str, Any]:
+    async def _claims(self, token: str) -> dict[str, Any]:
         """The signed claims. One sentence for everything that is wrong, so that guessing learns nothing."""
         refused = Unauthenticated("the bearer token was not accepted", hint="mint a new one for this server")
         if len(token) > MAX_TOKEN_CHARS:
             raise refused
         try:
-            header, claims = _spelled(token)
-            if header.get("alg") != _ALGORITHM or not set(header) <= _HEADER_NAMES:
-                raise refused
-            if header.get("typ", "JWT") not in {"JWT", "at+jwt"} or not isinstance(
-                header.get("kid", ""), str
-            ):
-                raise refused
-            jwt.decode(token, OctKey.import_key(self.secret), algorithms=[_ALGORITHM])
-        except (JoseError, BadInput, ValueError, TypeError, KeyError) as error:
+            header, claims, signature = _spelled(token)
+        except (BadInput, ValueError) as error:
             raise refused from error
+        if not await self._is_signed(header, token.rpartition(".")[0].encode(), signature):
+            raise refused
         return claims
+
+    async def _is_signed(self, header: dict[str, Any], signed: bytes, signature: bytes) -> bool:
+        kid, algorithm = header.get("kid", ""), header.get("alg")
+        if not set(header) <= _HEADER_NAMES or not isinstance(kid, str) or len(kid) > 200:
+            return False
+        if header.get("typ", "JWT") not in ("JWT", "at+jwt"):
+            return False
+        if algorithm == HS256:
+            return is_signed(self.secret, signed, signature)
+        if self.published is None or not isinstance(algorithm, str) or algorithm not in PUBLIC_ALGORITHMS:
+            return False
+        keys = await self.published.for_name(kid)
+        return keys.have_signed(algorithm, kid, signed, signature)
 
 
 def mint(
@@ -124,11 +148,12 @@ def mint(
     now: datetime,
     lifetime: timedelta,
     roles: Sequence[str] = (OPERATOR,),
+    teams: Sequence[str] = (),
     email: str = "",
     name: str = "",
 ) -> str:
     """A token that a `TokenCheck` with the same secret, issuer and audience accepts until it expires."""
-    _check_secret(secret)
+    check_secret(secret)
     issued_at = int(now.timestamp())
     claims: dict[str, Any] = {
         "iss": issuer,
@@ -138,25 +163,26 @@ def mint(
         "exp": issued_at + int(lifetime.total_seconds()),
         "roles": list(roles),
     }
-    claims.update({key: value for key, value in (("email", email), ("name", name)) if value})
-    return jwt.encode({"alg": _ALGORITHM}, claims, OctKey.import_key(secret), algorithms=[_ALGORITHM])
+    claims |= {key: value for key, value in (("email", email), ("name", name)) if value}
+    claims |= {"teams": list(teams)} if teams else {}
+    parts = (
+        json.dumps(part, separators=(",", ":")).encode() for part in ({"alg": HS256, "typ": "JWT"}, claims)
+    )
+    signed = ".".join(_encoded(part) for part in parts)
+    return f"{signed}.{_encoded(sign(secret, signed.encode()))}"
 
 
-def _check_secret(secret: bytes) -> None:
-    if len(secret) < MIN_SECRET_BYTES:
-        raise SettingsError(
-            f"the secret of API tokens has {len(secret)} bytes and needs at least {MIN_SECRET_BYTES}",
-            hint="set BOT_JWT_SECRET to the output of `openssl rand -base64 48`",
-        )
+def _encoded(plain: bytes) -> str:
+    return urlsafe_b64encode(plain).rstrip(b"=").decode("ascii")
 
 
-def _spelled(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Header and claims of a token in its one canonical spelling; `BadInput` for any other."""
+def _spelled(token: str) -> tuple[dict[str, Any], dict[str, Any], bytes]:
+    """Header, claims and signature of a token in its one canonical spelling; `BadInput` for any other."""
     parts = token.split(".")
     if len(parts) != 3:
         raise BadInput("not a token")
-    header, claims, _signature = (_decoded(part) for part in parts)
-    return load_object(header), load_object(claims)
+    header, claims, signature = (_decoded(part) for part in parts)
+    return load_object(header), load_object(claims), signature
 
 
 def _decoded(part: str) -> bytes:
@@ -166,7 +192,7 @@ def _decoded(part: str) -> bytes:
         plain = urlsafe_b64decode(part + "=" * (-len(part) % 4))
     except (binascii.Error, ValueError) as error:
         raise BadInput("not a token") from error
-    if urlsafe_b64encode(plain).rstrip(b"=").decode("ascii") != part:
+    if _encoded(plain) != part:
         raise BadInput("not a token")
     return plain
 
@@ -183,15 +209,24 @@ def _caller(claims: dict[str, Any], *, issuer: str, audience: str, now: datetime
     subject = _text(claims, "sub", limit=200)
     if not subject:
         raise Unauthenticated("the token names no subject", hint="mint one with a subject")
-    roles = claims.get("roles", [])
-    if not isinstance(roles, list) or len(roles) > 32 or not all(isinstance(role, str) for role in roles):
-        raise Unauthenticated("the token's roles are no list of names", hint="mint a new one")
     email = _text(claims, "email", limit=255)
     if email and not _EMAIL.fullmatch(email):
         raise Unauthenticated("the token's email is none", hint="mint one with an email, or without")
     return ApiCaller(
-        subject=subject, roles=frozenset(roles), email=email, name=_text(claims, "name", limit=200)
+        subject=subject,
+        issuer=issuer,
+        roles=_names(claims, "roles"),
+        teams=_names(claims, "teams"),
+        email=email.lower(),
+        name=_text(claims, "name", limit=200),
     )
+
+
+def _names(claims: dict[str, Any], name: str) -> frozenset[str]:
+    listed = claims.get(name, [])
+    if not isinstance(listed, list) or len(listed) > 32 or not all(isinstance(one, str) for one in listed):
+        raise Unauthenticated(f"the token's `{name}` are no list of names", hint="mint a new one")
+    return frozenset(listed)
 
 
 def _check_times(claims: dict[str, Any], *, now: float, leeway_s: int) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from bot.api.auth import Unauthenticated
+from bot.engine.starting import KeyReused
 from bot.errors import (
     AlreadyDecided,
     BadInput,
@@ -27,20 +28,6 @@ RETRY_AFTER_S = 10
 
 _log = logging.getLogger(__name__)
 
-_STATUS: tuple[tuple[type[BotError], int], ...] = (
-    (Unauthenticated, 401),
-    (NotPermitted, 403),
-    (BadInput, 400),
-    (NotFound, 404),
-    (AlreadyDecided, 409),
-    (Stale, 409),
-    (Expired, 410),
-    (Refused, 422),
-    (JournalUnavailable, 503),
-    (VersionConflict, 503),
-)
-"""The first class that fits decides; a `BotError` in none of them is our own trouble and shows a reference only."""
-
 _WORDS = {
     400: ("bad-input", "the request cannot be read"),
     404: ("not-found", "there is nothing here"),
@@ -56,6 +43,30 @@ class TooLarge(BadInput):
     code = "too-large"
 
 
+class UnsupportedMedia(BadInput):
+    """The body is of a type this address does not take; the API answers 415."""
+
+    code = "unsupported-media-type"
+
+
+_STATUS: tuple[tuple[type[BotError], int], ...] = (
+    (Unauthenticated, 401),
+    (NotPermitted, 403),
+    (TooLarge, 413),
+    (UnsupportedMedia, 415),
+    (BadInput, 400),
+    (NotFound, 404),
+    (AlreadyDecided, 409),
+    (KeyReused, 409),
+    (Stale, 409),
+    (Expired, 410),
+    (Refused, 422),
+    (JournalUnavailable, 503),
+    (VersionConflict, 503),
+)
+"""The first class that fits decides; a `BotError` in none of them is our own trouble and shows a reference only."""
+
+
 def error_body(code: str, *, message: str, hint: str = "") -> dict[str, dict[str, str]]:
     """The one shape of every error."""
     return {"error": {"code": code, "message": message, "hint": hint}}
@@ -63,7 +74,7 @@ def error_body(code: str, *, message: str, hint: str = "") -> dict[str, dict[str
 
 def response_to(error: BotError, *, new_reference: Callable[[], str]) -> web.Response:
     """The answer to an error raised on purpose."""
-    status = 413 if isinstance(error, TooLarge) else _status_of(error)
+    status = _status_of(error)
     if status is None:
         return response_to_unknown(error, new_reference=new_reference)
     headers = {}

@@ -142,6 +142,7 @@ class CatalogFile(FileModel):
     allow_local_shell: bool = False
     local_environment: str | None = None
     python_actions: bool = False
+    api_decisions: bool = False
 
 
 def read_inventory(document: Document) -> Catalog | None:
@@ -177,6 +178,7 @@ def read_inventory(document: Document) -> Catalog | None:
         allow_local_shell=spec.allow_local_shell,
         local_environment=EnvironmentName(spec.local_environment) if spec.local_environment else None,
         python_actions=spec.python_actions,
+        api_decisions=spec.api_decisions,
     )
 
 

@@ -263,6 +263,8 @@ class Catalog(Frozen):
     local_environment: EnvironmentName | None = None
     """The environment a local shell step counts under; required where `allow_local_shell` is true."""
     python_actions: bool = False
+    api_decisions: bool = False
+    """Whether proposals may be decided over the API by a token that names a member of the workspace."""
     actions: Mapping[str, Step] = Field(default_factory=dict)
     """Action id to the step it is when used alone (templates name its own `params`)."""
     runbooks: Mapping[str, Runbook] = Field(default_factory=dict)

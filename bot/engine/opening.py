@@ -22,6 +22,7 @@ def opened(
     now: datetime,
     requester: Actor | None,
     dry_run: bool = False,
+    request: str = "",
 ) -> RunOpened:
     """A run of this runbook for this incident, with a snapshot of both."""
     facts = incident.facts
@@ -40,6 +41,7 @@ def opened(
         dry_run=dry_run or runbook.dry_run,
         catalog_digest=catalog.digest,
         catalog_commit=catalog.commit,
+        request=request,
     )
 
 

@@ -19,6 +19,7 @@ from bot.catalog.schema import Catalog, Param, Runbook
 from bot.engine.clock import Clock
 from bot.engine.entitlement import Entitlement
 from bot.engine.execution import Execution
+from bot.engine.foreseeing import Foreseen, foresee
 from bot.engine.ledger import Change, Ledger
 from bot.engine.making import Maker, NotMade
 from bot.engine.opening import from_suggestion, opened
@@ -228,6 +229,10 @@ class Operations:
         """Open a run by hand; its first step is proposed like any other."""
         self._refuse_secrets(start.given)
         return await again(lambda: self.starting.start(runbook, caller, start))
+
+    async def foresee(self, runbook: str, caller: Caller, start: Start) -> Foreseen:
+        """What a start would do; refused for whoever may not start it. Nothing is written, opened or said."""
+        return await foresee(await self.starting.draft(runbook, caller, start), self.maker)
 
     # ------------------------------------------------------------ reading
 

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from bot.clients.series import Answer
 from bot.runs.events import IncidentId, ProposalId, RunId
-from bot.runs.policy import Membership
+from bot.runs.policy import Caller, Membership
 
 TAIL_LINES = 12
 
@@ -21,6 +21,14 @@ class Directory(Protocol):
 
     async def user_id_of(self, email: str) -> str:
         """The Slack id of the member with this email, "" where there is none or Slack cannot say."""
+
+
+class Members(Protocol):
+    """Who a person is in the workspace; implemented over Slack."""
+
+    async def member_of(self, email: str) -> Caller | None:
+        """The member whose confirmed address this is, as if they had clicked; None where there is none, or Slack
+        cannot say."""
 
 
 class Metrics(Protocol):

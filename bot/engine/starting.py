@@ -2,6 +2,10 @@
 
 A start opens an incident of its own (source `manual`) unless it is made in the thread of one. Whoever starts is the
 requester; starting approves nothing.
+
+A program may repeat a request whose answer it lost. The id of the run then follows from the sender and the key it
+gave, so the primary key of the run's own stream is what keeps a second run from being opened, in a race as after a
+restart, and the run itself remembers what was asked for (`RunOpened.request`).
 """
 
 from __future__ import annotations
@@ -20,8 +24,9 @@ from bot.engine.opening import opened
 from bot.engine.ports import Directory
 from bot.engine.proposing import memberships_of
 from bot.engine.suggesting import Suggester, runbook_named, starters_for, starters_of
-from bot.errors import BadInput, Refused, VersionConflict
+from bot.errors import BadInput, NotFound, Refused, VersionConflict
 from bot.intake.incident import (
+    Facts,
     Incident,
     Place,
     RunbookSuggested,
@@ -33,7 +38,7 @@ from bot.intake.signal import started_by_hand
 from bot.intake.triage import decide as triage
 from bot.runs.events import Event, IncidentId, RunId, RunOpened
 from bot.runs.fold import fold as fold_run
-from bot.runs.policy import Caller, owners, permit
+from bot.runs.policy import OPERATOR, Caller, owners, permit
 
 TRIES = 10
 """How often a decision is taken anew because somebody else wrote first; more means something is wrong."""
@@ -44,17 +49,45 @@ THREADS_LOOK = 10_000
 _T = TypeVar("_T")
 
 
+class KeyReused(Refused):
+    """A key that stands for one request came with another."""
+
+    code = "key-reused"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Repeatable:
+    """A request that may come again: the run it opens, and the digest of all it asks for."""
+
+    run_id: RunId
+    request: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Start:
     """Where and with what a run is started by hand."""
 
-    channel: str
+    channel: str = ""
+    """Where it was asked for; "" for the channel of the service, else the default one."""
     thread_ts: str = ""
     given: Mapping[str, ParamValue | None] = field(default_factory=dict)
     environment: str = ""
     """Only checked: the environment of a run comes from its targets."""
     service: str = ""
     dry_run: bool = False
+    facts: Facts | None = None
+    """What whoever starts it knows of the trouble: symptom, metric, scores."""
+    repeatable: Repeatable | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draft:
+    """A start that was looked at and allowed, and is not written yet."""
+
+    incident: Incident
+    incident_events: tuple[Event, ...]
+    """What opens the incident, where it is a new one."""
+    opened: RunOpened
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +134,34 @@ class Starting:
             raise BadInput(f"{runbook} cannot be proposed: {problem.message}", hint=problem.hint) from problem
 
     async def start(self, runbook: str, caller: Caller, start: Start) -> RunId:
-        """Open a run; in an incident's thread it joins that incident."""
+        """Open a run; in an incident's thread it joins that incident. A repeated request opens nothing."""
+        if start.repeatable is not None and await self._is_there(start.repeatable):
+            return start.repeatable.run_id
+        draft = await self.draft(runbook, caller, start)
+        started = RunStarted(at=draft.opened.at, run_id=draft.opened.run_id)
+        await self.ledger.append(
+            Change(
+                incident=None if draft.incident_events else draft.incident,
+                incident_events=(*draft.incident_events, started),
+                run_events=(draft.opened,),
+            )
+        )
+        return draft.opened.run_id
+
+    async def _is_there(self, repeatable: Repeatable) -> bool:
+        try:
+            run = await self.ledger.run(repeatable.run_id)
+        except NotFound:
+            return False
+        if run.opened.request != repeatable.request:
+            raise KeyReused(
+                "this Idempotency-Key was used for another request, so nothing was started",
+                hint="repeat the same request with it, or use a new key",
+            )
+        return True
+
+    async def draft(self, runbook: str, caller: Caller, start: Start) -> Draft:
+        """What a start would open; refused for whoever may not start it here. Reads, never writes."""
         catalog = self.catalog()
         chosen = runbook_named(catalog, runbook)
         params = parse_params(chosen.params, start.given)
@@ -113,12 +173,13 @@ class Starting:
         run_opened = opened(
             incident,
             chosen,
-            run_id=RunId(uuid4().hex),
+            run_id=start.repeatable.run_id if start.repeatable else RunId(uuid4().hex),
             params=params,
             catalog=catalog,
             now=now,
             requester=caller.actor,
             dry_run=start.dry_run,
+            request=start.repeatable.request if start.repeatable else "",
         )
         run_opened = replace(run_opened, environment=start.environment)
         if not facts.service and not start.environment:
@@ -126,14 +187,7 @@ class Starting:
             if place:
                 await self._may_start(chosen, "", place, caller)
                 run_opened = replace(run_opened, environment=place)
-        await self.ledger.append(
-            Change(
-                incident=None if events else incident,
-                incident_events=(*events, RunStarted(at=now, run_id=run_opened.run_id)),
-                run_events=(run_opened,),
-            )
-        )
-        return run_opened.run_id
+        return Draft(incident=incident, incident_events=events, opened=run_opened)
 
     async def _place_of(self, run_opened: RunOpened) -> str:
         """The environment a run of no service would be in, as far as its steps can be planned now; "" where not.
@@ -174,11 +228,18 @@ class Starting:
             actor=caller.actor,
             now=now,
             place=Place(channel=start.channel, thread_ts=start.thread_ts),
+            facts=start.facts,
         )
         events = triage(
             signal, existing=None, catalog=self.catalog(), now=now, new_id=IncidentId(uuid4().hex)
         )
-        return fold_incident(events), events
+        incident = fold_incident(events)
+        if not incident.place.channel:
+            raise BadInput(
+                "there is no channel where people would see it",
+                hint="name a service that has one, or set `default_channel` in catalog.yaml",
+            )
+        return incident, events
 
     async def _incident_at(self, channel: str, thread_ts: str) -> IncidentId | None:
         rows = await self.ledger.journal.incidents(limit=THREADS_LOOK)
@@ -192,6 +253,8 @@ class Starting:
         is_anywhere = not environment and not owners(catalog, runbook, catalog.services.get(service))
         if not entries and is_anywhere:
             entries = _anyones(catalog)
+        if OPERATOR in caller.grants:
+            entries = (*entries, OPERATOR)
         memberships = await memberships_of(entries, self.directory)
         permit(
             entries,

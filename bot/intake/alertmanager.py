@@ -38,7 +38,7 @@ def read_alertmanager_post(post: Post) -> Signal | Ignored:
         kind=kind,
         account="text",
         origins=(
-            Origin(key=_group_key(group, console), source=ALERTMANAGER, url=console),
+            Origin(key=group_key(group, console), source=ALERTMANAGER, url=console),
             Origin(key=slack_key(post.channel, post.thread_ts), source=SLACK),
         ),
         facts=Facts(
@@ -60,7 +60,10 @@ def _title(strings: Iterable[str]) -> re.Match[str] | None:
     return next((found for one in strings if (found := _TITLE.fullmatch(plain(one)))), None)
 
 
-def _group_key(group: str, console: str) -> str:
-    """An alert group by its label values and its console; the count and the other labels come and go."""
+def group_key(group: str, console: str) -> str:
+    """An alert group by its label values and its console; the count and the other labels come and go.
+
+    The webhook makes the same key of the same group, so that both are one incident.
+    """
     digest = hashlib.sha256(f"{console}\n{group}".encode()).hexdigest()[:24]
     return f"{ALERTMANAGER}:{digest}"

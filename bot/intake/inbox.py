@@ -16,6 +16,7 @@ from typing import Any
 from bot.errors import BadInput
 from bot.intake import anomaly as anomalies
 from bot.intake.alertmanager import read_alertmanager_post
+from bot.intake.alertmanager_webhook import read_part, split
 from bot.intake.foreign import load_object, text_at
 from bot.intake.pagerduty import Ours, open_envelope, read_webhook
 from bot.intake.pagerduty_posts import read_pagerduty_post
@@ -27,6 +28,7 @@ from bot.runs.events import Actor
 PAGERDUTY_WEBHOOK = "pagerduty-webhook"
 SLACK_MESSAGE = "slack-message"
 ANOMALY_EVENT = "anomaly-event"
+ALERTMANAGER_WEBHOOK = "alertmanager-webhook"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +78,20 @@ def from_anomaly(body: bytes, *, received_at: datetime, actor: Actor) -> InboxIt
     )
 
 
+def from_alertmanager(body: bytes, *, received_at: datetime) -> tuple[InboxItem, ...]:
+    """An Alertmanager notification, its sender already known, as one item for each service it speaks of; remembered
+    by its alerts and their state. `BadInput` when malformed."""
+    return tuple(
+        InboxItem(
+            inbox_id=f"alertmanager:{part.part_id}",
+            kind=ALERTMANAGER_WEBHOOK,
+            body=part.body,
+            received_at=received_at,
+        )
+        for part in split(body)
+    )
+
+
 def read_item(item: InboxItem, *, us: Self) -> Signal | Ignored:
     """The signal in an accepted item. Never raises: what cannot be read any more is `Ignored` with the reason."""
     try:
@@ -91,6 +107,8 @@ def read_item(item: InboxItem, *, us: Self) -> Signal | Ignored:
                     received_at=item.received_at,
                     actor=_actor(stored.get("actor")),
                 )
+            case "alertmanager-webhook":
+                return read_part(item.body, received_at=item.received_at)
             case _:
                 return Ignored(reason="an inbox item of a kind this version does not know")
     except BadInput as error:

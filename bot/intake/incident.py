@@ -41,7 +41,7 @@ class Origin:
 
     key: str
     source: str
-    """pagerduty, slack, anomaly, manual, api, schedule."""
+    """pagerduty, slack, anomaly, manual, schedule, alertmanager."""
     url: str = ""
 
 

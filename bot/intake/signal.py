@@ -13,7 +13,7 @@ worth depends on its `account`:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
@@ -28,7 +28,6 @@ SLACK = "slack"
 ALERTMANAGER = "alertmanager"
 ANOMALY = "anomaly"
 MANUAL = "manual"
-API = "api"
 
 STATUS_AFTER: Mapping[str, Status] = {
     "triggered": "triggered",
@@ -101,14 +100,18 @@ def started_by_hand(
     actor: Actor,
     now: datetime,
     place: Place | None = None,
-    environment: str = "",
+    facts: Facts | None = None,
 ) -> Signal:
-    """The signal of a person or program that starts a runbook without an incident; it opens one of its own."""
+    """The signal of a person or program that starts a runbook without an incident; it opens one of its own.
+
+    `facts` is what whoever starts it knows besides: symptom, metric, scores; the title counts where they gave one.
+    """
+    known = facts or Facts(title="")
     return Signal(
         kind="triggered",
         account="source",
-        origins=(Origin(key=f"{MANUAL}:{start_id}", source=API if actor.kind == "api" else MANUAL),),
-        facts=Facts(title=title, service_text=service_name, environment=environment),
+        origins=(Origin(key=f"{MANUAL}:{start_id}", source=MANUAL),),
+        facts=replace(known, title=known.title or title, service_text=service_name),
         occurred_at=now,
         service_names=(service_name,) if service_name else (),
         place=place,

@@ -188,6 +188,8 @@ class HistoryQuery:
     status: str = ""
     symptom: str = ""
     tenant: str = ""
+    tenants: tuple[str, ...] | None = None
+    """Only runs of these teams ("" for none), where somebody may not see all of them."""
     environment: str = ""
     since: datetime | None = None
     before: datetime | None = None

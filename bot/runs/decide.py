@@ -31,7 +31,7 @@ from bot.runs.events import (
     UnknownSettled,
 )
 from bot.runs.plan import JsonObject
-from bot.runs.policy import Caller, Memberships, Policy, forbid_self_approval, permit
+from bot.runs.policy import OPERATOR, Caller, Memberships, Policy, forbid_self_approval, permit
 from bot.runs.state import Proposal, Run, StepState
 
 REASON_LIMIT = 1000
@@ -346,6 +346,8 @@ def _cancel(run: Run, intent: Cancel, ground: Ground) -> tuple[Event, ...]:
     entries = (*ground.policy.approvers, *ground.starters)
     if run.requester is not None and run.requester.is_same_human(ground.caller.actor):
         entries = (*entries, ground.caller.actor.id)
+    if OPERATOR in ground.caller.grants:
+        entries = (*entries, OPERATOR)
     return (
         CancelRequested(
             at=ground.now,

@@ -147,6 +147,9 @@ class RunOpened(Event):
     dry_run: bool = False
     catalog_digest: str = ""
     catalog_commit: str = ""
+    request: str = ""
+    """Digest of the request that opened it, where its sender gave a key to repeat it by; the run's id follows from
+    that key."""
 
 
 @dataclass(frozen=True, kw_only=True)

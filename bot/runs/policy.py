@@ -21,6 +21,10 @@ from bot.runs.plan import Plan
 
 _T = TypeVar("_T")
 
+OPERATOR = "api:operator"
+"""What a program's token may carry instead of being a person in the catalog: it may start runs and cancel them.
+It stands in no list of approvers, so it decides nothing."""
+
 MEMBERSHIP_TTL = timedelta(minutes=5)
 """How long a reading of a user group counts without Slack (invariant 5)."""
 
@@ -33,6 +37,8 @@ class Caller:
     email: str = ""
     barred: str = ""
     """`guests may not decide`, `a member of another workspace`, …"""
+    grants: frozenset[str] = frozenset()
+    """Entries that hold for this caller besides who they are: what a program's token was given, see `OPERATOR`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,7 +235,11 @@ def permit(
         )
     unread: list[str] = []
     for entry in entries:
-        if entry == caller.actor.id or (caller.email and entry.lower() == caller.email.lower()):
+        if (
+            entry == caller.actor.id
+            or entry in caller.grants
+            or (caller.email and entry.lower() == caller.email.lower())
+        ):
             return Permission(via=entry)
         if is_user_group(entry):
             membership = memberships.get(entry)

@@ -41,6 +41,8 @@ class Settings(BaseModel):
     pagerduty_api_token: SecretStr
     pagerduty_api_url: str
     jwt_secret: SecretStr
+    jwt_jwks_url: str
+    alertmanager_secrets: tuple[SecretStr, ...]
     jwt_issuer: str
     jwt_audience: str
     audit_key: SecretStr
@@ -80,7 +82,7 @@ class Settings(BaseModel):
     def secret_values(self) -> tuple[str, ...]:
         """Every secret known now, longest first: what must never be stored or shown."""
         held = [value for value in dict(self).values() if isinstance(value, SecretStr)]
-        held += [*self.pagerduty_webhook_secrets, *self.catalog_secrets.values()]
+        held += [*self.pagerduty_webhook_secrets, *self.alertmanager_secrets, *self.catalog_secrets.values()]
         values = {value.get_secret_value() for value in held}
         if self.secrets_dir is not None:
             names = (file.name for file in self.secrets_dir.glob(f"{SECRET_PREFIX}*"))

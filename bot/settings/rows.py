@@ -137,10 +137,27 @@ ROWS: tuple[Row, ...] = (
     Row(
         variable="BOT_JWT_SECRET",
         field="jwt_secret",
-        what="what API tokens are signed with, 32 bytes or more; without it the API refuses everybody",
+        what="what API tokens are signed with, 32 bytes or more; without it (and without BOT_JWT_JWKS_URL) the API "
+        "refuses everybody",
         where=_RANDOM,
         read=values.key,
         absent=NOT_GIVEN,
+    ),
+    Row(
+        variable="BOT_JWT_JWKS_URL",
+        field="jwt_jwks_url",
+        what="where your issuer publishes the keys it signs API tokens with (RS256, PS256, ES256, EdDSA), over https; "
+        "beside the secret or instead of it",
+        read=values.jwks_url,
+    ),
+    Row(
+        variable="BOT_ALERTMANAGER_SECRETS",
+        field="alertmanager_secrets",
+        what="what Alertmanager shows at `/webhooks/alertmanager`, 32 bytes or more each, separated by commas (two "
+        "while one is rotated); without one everything it sends is refused",
+        where=_RANDOM,
+        read=values.keys,
+        absent=(),
     ),
     Row(variable="BOT_JWT_ISSUER", field="jwt_issuer", what="`iss` of API tokens", default="runbook-bot"),
     Row(variable="BOT_JWT_AUDIENCE", field="jwt_audience", what="`aud` of API tokens", default="runbook-bot"),

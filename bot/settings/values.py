@@ -56,6 +56,25 @@ def key(text: str) -> SecretStr:
     return SecretStr(text)
 
 
+def keys(text: str) -> tuple[SecretStr, ...]:
+    """Keys separated by commas, each long enough."""
+    return tuple(key(part.strip()) for part in text.split(",") if part.strip())
+
+
+def jwks_url(text: str) -> str:
+    """Where an issuer publishes its keys: over TLS, for whoever could change them on the way could sign tokens."""
+    try:
+        url = urlsplit(text)
+        host, _ = url.hostname or "", url.port
+    except ValueError as error:
+        raise ValueError(f"{text!r} is no URL") from error
+    if not host or "@" in url.netloc or url.fragment or re.search(r"[\s\\]", text):
+        raise ValueError(f"{text!r} is no plain URL")
+    if url.scheme != "https" and not (url.scheme == "http" and is_loopback(host)):
+        raise ValueError(f"{text!r} is not https")
+    return text
+
+
 def secrets(text: str) -> tuple[SecretStr, ...]:
     """Secrets separated by commas."""
     return tuple(SecretStr(part.strip()) for part in text.split(",") if part.strip())

@@ -134,6 +134,14 @@ class SlackDirectory:
             barred=_barred(profile, user, team_id=team_id),
         )
 
+    async def member_of(self, email: str) -> Caller | None:
+        """The member whose confirmed address this is, as if they had clicked; None where nobody can say."""
+        user_id = await self.user_id_of(email)
+        if not user_id:
+            return None
+        caller = await self.caller_of({"id": user_id})
+        return caller if caller.email == email.strip().lower() else None
+
     def forget_group(self, group: str) -> None:
         """A `subteam_*` event spoke of this group: what was read of it is no longer true."""
         self._groups.forget(group)

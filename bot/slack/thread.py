@@ -169,6 +169,8 @@ class _Talk:
         at = event.place
         if at is not None and (at.channel, at.thread_ts) == _thread_of(self.incident):
             return  # the very message this thread is under
+        if at is None and event.origin.source == self.incident.opened.origin.source:
+            return  # another name that the same source has for it
         yield self._message(f"linked:{version}", linked_line(event), version)
         if at is not None and at.thread_ts and self.incident.permalink:
             view = pointer_line(self.incident.permalink)

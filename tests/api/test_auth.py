@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import json
@@ -18,7 +19,7 @@ from joserfc import jwt
 from joserfc.jwe import JWERegistry
 from joserfc.jwk import ECKey, OctKey, RSAKey
 
-from bot.api.auth import ADMIN, OPERATOR, VIEWER, ApiCaller, TokenCheck, Unauthenticated, mint
+from bot.api.auth import APPROVER, EVERY_TEAM, OPERATOR, VIEWER, ApiCaller, TokenCheck, Unauthenticated, mint
 from bot.errors import NotPermitted, SettingsError
 
 NOW = datetime(2026, 11, 3, 12, 0, tzinfo=UTC)
@@ -175,6 +176,7 @@ WRONG_CLAIMS: dict[str, list[Any]] = {
     "iat": [EPOCH + 31, "now", True, None, [], 1e300],
     "sub": ["", 7, None, [], "a\nb", "x" * 201, "\x00"],
     "roles": ["operator", 7, None, {"operator": 1}, [7], [["operator"]], ["operator"] * 33],
+    "teams": ["payments", 7, None, {"payments": 1}, [7], [None], ["t"] * 33],
     "email": ["no-at", "a@b c", 7, [], "a@b\r\nX: y", "x" * 300 + "@x"],
 }
 
@@ -240,9 +242,9 @@ def test_there_are_well_over_a_hundred_hostile_tokens() -> None:
 
 
 @pytest.mark.parametrize("token", [pytest.param(token, id=name) for name, token in HOSTILE])
-def test_a_hostile_token_is_nobody(token: str) -> None:
+async def test_a_hostile_token_is_nobody(token: str) -> None:
     with pytest.raises(Unauthenticated) as refused:
-        CHECK.caller(f"Bearer {token}", now=NOW)
+        await CHECK.caller(f"Bearer {token}", now=NOW)
     assert token not in str(refused.value) or len(token) < 3
     assert "sss" not in str(refused.value)
 
@@ -260,29 +262,33 @@ def test_a_hostile_token_is_nobody(token: str) -> None:
         f"Bearer\t{good()}",
     ],
 )
-def test_a_header_that_carries_no_bearer_token_is_nobody(header: str) -> None:
+async def test_a_header_that_carries_no_bearer_token_is_nobody(header: str) -> None:
     with pytest.raises(Unauthenticated):
-        CHECK.caller(header, now=NOW)
+        await CHECK.caller(header, now=NOW)
 
 
-def test_a_minted_token_names_its_caller_until_it_expires() -> None:
+async def test_a_minted_token_names_its_caller_until_it_expires() -> None:
     header = f"bearer {good(roles=(OPERATOR, VIEWER), email='Ann@Acme.Example', name='Ann')}"
-    caller = CHECK.caller(header, now=NOW)
+    caller = await CHECK.caller(header, now=NOW)
     assert caller == ApiCaller(
-        subject="detector", roles=frozenset({OPERATOR, VIEWER}), email="Ann@Acme.Example", name="Ann"
+        subject="detector",
+        issuer="acme",
+        roles=frozenset({OPERATOR, VIEWER}),
+        email="ann@acme.example",
+        name="Ann",
     )
     assert (caller.actor.kind, caller.actor.id, caller.actor.person) == (
         "api",
-        "detector",
+        "api:detector",
         "ann@acme.example",
     )
-    CHECK.caller(header, now=NOW + timedelta(minutes=10, seconds=29))
+    await CHECK.caller(header, now=NOW + timedelta(minutes=10, seconds=29))
     with pytest.raises(Unauthenticated, match="expired"):
-        CHECK.caller(header, now=NOW + timedelta(minutes=10, seconds=30))
+        await CHECK.caller(header, now=NOW + timedelta(minutes=10, seconds=30))
 
 
-def test_a_caller_without_an_email_is_a_person_of_its_own() -> None:
-    assert CHECK.caller(f"Bearer {good()}", now=NOW).actor.person == "api:detector"
+async def test_a_caller_without_an_email_is_a_person_of_its_own() -> None:
+    assert (await CHECK.caller(f"Bearer {good()}", now=NOW)).actor.person == "api:detector"
 
 
 @pytest.mark.parametrize(
@@ -296,16 +302,41 @@ def test_a_caller_without_an_email_is_a_person_of_its_own() -> None:
         {"roles": []},
     ],
 )
-def test_what_the_standard_allows_is_taken(change: dict[str, Any]) -> None:
-    assert CHECK.caller(f"Bearer {forged(claims=claims(**change))}", now=NOW).subject == "detector"
+async def test_what_the_standard_allows_is_taken(change: dict[str, Any]) -> None:
+    assert (await CHECK.caller(f"Bearer {forged(claims=claims(**change))}", now=NOW)).subject == "detector"
 
 
-def test_a_role_is_needed_and_an_admin_has_all() -> None:
-    with pytest.raises(NotPermitted, match="operator"):
-        CHECK.caller(f"Bearer {good(roles=[VIEWER])}", now=NOW).require(OPERATOR)
-    CHECK.caller(f"Bearer {good(roles=[ADMIN])}", now=NOW).require(OPERATOR)
-    with pytest.raises(NotPermitted):
-        CHECK.caller(f"Bearer {good(roles=['Operator'])}", now=NOW).require(OPERATOR)
+@pytest.mark.parametrize(
+    ("held", "may"),
+    [
+        ((), ()),
+        ((VIEWER,), (VIEWER,)),
+        ((OPERATOR,), (VIEWER, OPERATOR)),
+        ((APPROVER,), (VIEWER, APPROVER)),
+        (("admin", "Operator", "*"), ()),
+    ],
+)
+async def test_a_role_is_needed_and_none_stands_for_another_but_to_read(
+    held: tuple[str, ...], may: tuple[str, ...]
+) -> None:
+    caller = await CHECK.caller(f"Bearer {good(roles=held)}", now=NOW)
+    for role in (VIEWER, OPERATOR, APPROVER):
+        if role in may:
+            caller.require(role)
+            continue
+        with pytest.raises(NotPermitted, match=role):
+            caller.require(role)
+
+
+async def test_a_token_sees_the_teams_it_names_and_what_belongs_to_none() -> None:
+    for teams, seen in (
+        ((), {""}),
+        (("payments",), {"", "payments"}),
+        ((EVERY_TEAM,), {"", "payments", "web"}),
+    ):
+        caller = await CHECK.caller(f"Bearer {good(teams=teams)}", now=NOW)
+        assert {team for team in ("", "payments", "web") if caller.sees(team)} == seen
+        assert caller.tenants is None or set(caller.tenants) == seen
 
 
 def test_a_weak_secret_is_refused_before_any_token() -> None:
@@ -329,7 +360,7 @@ def test_any_character_changed_makes_a_token_nobodys(data: st.DataObject) -> Non
     place = data.draw(st.integers(0, len(token) - 1))
     other = data.draw(st.characters(exclude_characters=token[place]))
     with pytest.raises(Unauthenticated):
-        CHECK.caller(f"Bearer {token[:place]}{other}{token[place + 1 :]}", now=NOW)
+        asyncio.run(CHECK.caller(f"Bearer {token[:place]}{other}{token[place + 1 :]}", now=NOW))
 
 
 def test_an_hmac_by_hand_agrees_with_the_library() -> None:

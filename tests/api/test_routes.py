@@ -19,7 +19,8 @@ from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
 
 from bot.api.auth import OPERATOR, VIEWER, TokenCheck, mint
-from bot.api.routes import SERVER_OPTIONS, Doors, create_app
+from bot.api.doors import Doors
+from bot.api.routes import SERVER_OPTIONS, create_app
 from bot.errors import JournalUnavailable
 from bot.intake.inbox import Self, read_item
 from bot.intake.pagerduty import Ours
@@ -102,7 +103,8 @@ class Api:
 
     async def event(self, body: Any, *, token: str | None = None) -> tuple[int, Any, Any]:
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        given = {"Authorization": f"Bearer {minted() if token is None else token}"}
+        bearer = f"Bearer {minted() if token is None else token}"
+        given = {"Authorization": bearer, "Content-Type": "application/json"}
         return await self.send("POST", "/api/v1/events", data=data, headers=given)
 
 
@@ -303,7 +305,7 @@ async def test_an_event_of_an_operator_is_accepted_once(api: Api, memory: Memory
     signal = read_item(item, us=Self())
     assert isinstance(signal, Signal)
     assert signal.actor is not None
-    assert signal.actor.id == "detector"
+    assert signal.actor.id == "api:detector"
     status, answer, _ = await api.event({**EVENT, "value": 98})
     assert (status, answer) == (202, {"status": "duplicate"})
 

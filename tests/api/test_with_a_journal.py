@@ -7,7 +7,8 @@ from pathlib import Path
 from aiohttp import ClientSession
 from aiohttp.test_utils import BaseTestServer, TestServer
 
-from bot.api.routes import Doors, create_app
+from bot.api.doors import Doors
+from bot.api.routes import create_app
 from bot.intake import incident
 from bot.intake.inbox import Self, read_item
 from bot.intake.signal import Signal

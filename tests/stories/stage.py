@@ -120,11 +120,10 @@ class Stage:
             now=self.clock.now(),
             lifetime=timedelta(minutes=5),
             name="Anomaly detector",
+            teams=["*"],
         )
         url = f"http://127.0.0.1:{self.app.port}/api/v1/events"
-        async with self.web.post(
-            url, data=json.dumps(anomaly), headers={"Authorization": f"Bearer {token}"}
-        ) as answer:
+        async with self.web.post(url, json=anomaly, headers={"Authorization": f"Bearer {token}"}) as answer:
             return answer.status, await answer.json()
 
     # ------------------------------------------------------------ what people do

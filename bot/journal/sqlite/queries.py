@@ -139,6 +139,9 @@ def runs(connection: sqlite3.Connection, query: HistoryQuery) -> tuple[RunRow, .
     given = {clause: value for clause, value in asked.items() if value is not None}
     values: list[Any] = list(given.values())
     clauses = [*given, *(["is_open = 1"] if query.open_only else [])]
+    if query.tenants is not None:
+        clauses.append(f"tenant IN ({', '.join('?' * len(query.tenants))})")
+        values += query.tenants
     if query.cursor:
         last = read_cursor(query.cursor)
         clauses.append("(opened_at, run_id) < (?, ?)")

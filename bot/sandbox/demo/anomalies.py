@@ -29,6 +29,7 @@ class AnomalyDetection:
             audience="runbook-bot",
             subject="anomaly-detection",
             name="Anomaly detection",
+            teams=["*"],
             now=datetime.now(UTC),
             lifetime=timedelta(minutes=5),
         )

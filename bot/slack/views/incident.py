@@ -16,7 +16,6 @@ SOURCES = {
     "slack": "the message in Slack",
     "anomaly": "anomaly detection",
     "manual": "a person",
-    "api": "the API",
     "schedule": "a schedule",
     "alertmanager": "Alertmanager",
 }

@@ -1,0 +1,85 @@
+"""What a caller may see: objects of their teams and of none; anybody else's are not there at all.
+
+An object of another team answers 404 like one that does not exist, so that names and ids cannot be fished for.
+"""
+
+from __future__ import annotations
+
+from bot.api.auth import ApiCaller
+from bot.api.doors import Doors
+from bot.catalog.schema import Catalog, Runbook, Service
+from bot.engine.suggesting import nearest
+from bot.errors import BadInput, NotFound, NotPermitted
+from bot.runs.events import RunId
+from bot.runs.state import Run
+
+
+def services_of(catalog: Catalog, runbook: Runbook) -> tuple[Service, ...]:
+    """The services a runbook names that the catalog knows."""
+    found = (catalog.service_named(name) for name in runbook.trigger.services)
+    return tuple({one.name: one for one in found if one is not None}.values())
+
+
+def runbooks_for(doors: Doors, caller: ApiCaller) -> tuple[Runbook, ...]:
+    """The runbooks that are there for the caller, by name: those of no service, or of one they see."""
+    catalog = doors.engine.catalog()
+    return tuple(one for one in doors.engine.runbooks() if _is_seen(catalog, caller, one))
+
+
+def _is_seen(catalog: Catalog, caller: ApiCaller, runbook: Runbook) -> bool:
+    services = services_of(catalog, runbook)
+    return not services or any(caller.sees(one.team) for one in services)
+
+
+def runbook_for(doors: Doors, caller: ApiCaller, name: str) -> Runbook:
+    """The runbook of this name; `NotFound` names the nearest one the caller sees."""
+    known = {str(one.name): one for one in runbooks_for(doors, caller)}
+    if name in known:
+        return known[name]
+    near = nearest(name, list(known))
+    raise NotFound(
+        f"there is no runbook {name[:60]!r}",
+        hint=f"did you mean {near!r}?" if near else "`GET /api/v1/runbooks` lists them",
+    )
+
+
+def service_for(doors: Doors, caller: ApiCaller, runbook: Runbook, given: str) -> str:
+    """The name of the service a start is for, "" where it is for none; refused where it is not the caller's."""
+    catalog = doors.engine.catalog()
+    named = services_of(catalog, runbook)
+    name = given or (named[0].name if len(named) == 1 else "")
+    if not name:
+        if len(named) > 1 or (
+            caller.tenants is not None and any(one.team for one in catalog.services.values())
+        ):
+            raise BadInput(
+                f"it is not clear which service {runbook.name} is started for",
+                hint="say so in `context.service_id`",
+            )
+        return ""
+    service = catalog.service_named(name)
+    if service is None:
+        near = nearest(name, [one.name for one in catalog.services.values() if caller.sees(one.team)])
+        raise BadInput(
+            f"there is no service {name[:60]!r} in the catalog",
+            hint=f"did you mean {near!r}?" if near else "",
+        )
+    require_team(caller, service)
+    return service.name
+
+
+def require_team(caller: ApiCaller, service: Service) -> None:
+    """Raise `NotPermitted` for a service of a team the token does not name."""
+    if not caller.sees(service.team):
+        raise NotPermitted(
+            f"the service {service.name!r} belongs to a team that the token does not name",
+            hint="mint a token with that team in `teams`",
+        )
+
+
+async def run_for(doors: Doors, caller: ApiCaller, run_id: str) -> Run:
+    """The run of this id; `NotFound` where there is none for the caller."""
+    run = await doors.engine.run(RunId(run_id))
+    if not caller.sees(run.opened.tenant):
+        raise NotFound(f"there is no run {run_id!r}")
+    return run
