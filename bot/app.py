@@ -46,14 +46,12 @@ from bot.engine.operations import Operations
 from bot.engine.reception import Reception
 from bot.engine.rows import bring_up
 from bot.engine.starting import Starting
+from bot.engine.stored import codec
 from bot.engine.suggesting import Suggester
 from bot.engine.worker import Worker
-from bot.intake import incident as incidents
 from bot.intake.inbox import Self
 from bot.intake.incident import Incident
-from bot.journal.codec import Codec
 from bot.journal.sqlite import SqliteJournal
-from bot.runs import events as run_events
 from bot.runs.state import Run
 from bot.settings import Settings
 from bot.slack.delivery import Courier
@@ -105,7 +103,7 @@ class App:
         journal = await SqliteJournal.open(
             settings.journal_path,
             serve=True,
-            codec=Codec([run_events.EVENTS, incidents.EVENTS]),
+            codec=codec(),
             holder="runbook-bot",
             audit_key=settings.audit_key_bytes,
         )

@@ -38,6 +38,13 @@ SECTIONS: Mapping[str, Table] = MappingProxyType(
             "lint": ("bot.cli.lint:lint", "Check a catalog and show every problem with its line."),
             "rbac": ("bot.cli.rbac:rbac", "Print the ClusterRole that the catalog's kubernetes steps need."),
         },
+        "What happened": {
+            "history": ("bot.cli.history:history", "List the runs, newest first."),
+            "run": ("bot.cli.run:run", "Tell one run: its steps, who decided, what came of it."),
+            "stats": ("bot.cli.stats:stats", "What becomes of each action, and how long people take."),
+            "export": ("bot.cli.export:export", "Tell a run as a Markdown document."),
+            "audit": ("bot.cli.audit:audit", "Is the journal whole, and who allowed what."),
+        },
     }
 )
 """The commands as the help shows them."""

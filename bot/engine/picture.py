@@ -1,10 +1,7 @@
-"""A metric from before to after as a PNG, with the steps marked on it; the only module that knows the plotting library.
+"""A metric from before to after, with the steps marked on it, as a PNG.
 
-The same picture gives the same bytes: a fixed size, the font that comes with the library, no date and no version in
-the file. It is drawn once, when a check is judged, and kept in the journal; nothing draws it again.
-
-The library takes a second to load and has state of its own, so it is loaded at the first picture, in the thread that
-draws, and one picture is drawn at a time. Only the object interface is used: no window, no global figure.
+The same picture gives the same bytes (see `canvas`). It is drawn once, when a check is judged, and kept in the journal;
+nothing draws it again.
 """
 
 from __future__ import annotations
@@ -12,29 +9,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from io import BytesIO
 from itertools import pairwise
-from threading import Lock
 from typing import Any
 
+from bot.engine.canvas import FAINT, INK, drawable, painted
 from bot.runs.check import CheckVerdict, Point, number
 
-_WIDTH_IN, _HEIGHT_IN, _DPI = 8.0, 4.0, 150
+_WIDTH_IN, _HEIGHT_IN = 8.0, 4.0
 _TITLE_LIMIT, _LABEL_LIMIT, _SENTENCE_LIMIT = 70, 22, 110
 _MOST_MARKS = 12
-_LINE, _INK, _FAINT, _LIMIT, _BUSY = "#1f4e79", "#222222", "#8a8a8a", "#c0392b", "#e8a33d"
+_LINE, _LIMIT, _BUSY = "#1f4e79", "#c0392b", "#e8a33d"
 _VERDICT = {"better": "#1e7d34", "worse": "#c0392b", "inconclusive": "#8a6d00"}
 
-_STYLE: dict[Any, Any] = {
-    "font.family": "DejaVu Sans",
-    "font.size": 9.0,
-    "axes.edgecolor": _FAINT,
-    "text.parse_math": False,
-}
-
 _ON_WHITE: dict[str, Any] = {"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none"}
-
-_drawing = Lock()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,15 +60,8 @@ class Picture:
 
 def draw(picture: Picture) -> bytes:
     """The PNG; the same picture gives the same bytes. Slow the first time: call it in a thread."""
-    from matplotlib import rc_context, rcdefaults, rcParams  # noqa: PLC0415 - a second to load, see above
-    from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
-    from matplotlib.figure import Figure  # noqa: PLC0415
 
-    with _drawing, rc_context():
-        rcdefaults()  # whatever this machine's own settings of the library say
-        rcParams.update(_STYLE)
-        figure = Figure(figsize=(_WIDTH_IN, _HEIGHT_IN), dpi=_DPI, facecolor="white")
-        FigureCanvasAgg(figure)
+    def paint(figure: Any) -> None:
         axes = figure.add_axes((0.09, 0.14, 0.885, 0.6))
         zero = picture.changed_at.timestamp()
         span_s = max(abs(at - zero) for at, _ in picture.points)
@@ -90,13 +70,12 @@ def draw(picture: Picture) -> bytes:
             unit, unit_s = "hours", 3600.0
         _Drawing(picture, axes, zero, unit_s).draw()
         moment = picture.changed_at.astimezone(UTC)
-        axes.set_xlabel(f"{unit} from the first change, {moment:%Y-%m-%d %H:%M:%S} UTC", color=_INK)
-        figure.text(0.02, 0.945, _cut(picture.title, _TITLE_LIMIT), size=12, weight="bold", color=_INK)
-        words = _cut(picture.sentence, _SENTENCE_LIMIT)
+        axes.set_xlabel(f"{unit} from the first change, {moment:%Y-%m-%d %H:%M:%S} UTC", color=INK)
+        figure.text(0.02, 0.945, drawable(picture.title, _TITLE_LIMIT), size=12, weight="bold", color=INK)
+        words = drawable(picture.sentence, _SENTENCE_LIMIT)
         figure.text(0.02, 0.885, words, size=10, color=_VERDICT[picture.verdict])
-        body = BytesIO()
-        figure.savefig(body, format="png", dpi=_DPI, metadata={"Software": None})
-    return body.getvalue()
+
+    return painted(paint, width_in=_WIDTH_IN, height_in=_HEIGHT_IN)
 
 
 class _Drawing:
@@ -117,7 +96,7 @@ class _Drawing:
         axes.plot([self.x(at) for at, _ in lonely], [value for _, value in lonely], ".", color=_LINE)
         self._bounds()
         if picture.before is not None:
-            self._level(picture.before, "before", _FAINT)
+            self._level(picture.before, "before", FAINT)
         if picture.after is not None:
             self._level(picture.after, "after", _VERDICT[picture.verdict])
         if picture.limit is not None:
@@ -126,7 +105,7 @@ class _Drawing:
         for side in ("top", "right"):
             axes.spines[side].set_visible(False)
         axes.grid(axis="y", color="#e6e6e6", linewidth=0.8, zorder=0)
-        axes.tick_params(colors=_INK, length=3)
+        axes.tick_params(colors=INK, length=3)
         axes.yaxis.set_major_formatter(lambda value, _: number(float(f"{value:.6g}")))
 
     def _bounds(self) -> None:
@@ -153,7 +132,7 @@ class _Drawing:
             xycoords=("data", "axes fraction"),
             ha="center",
             va="top",
-            color=_INK,
+            color=INK,
             weight="bold",
             zorder=6,
             bbox={**_ON_WHITE, "alpha": 0.6},
@@ -180,11 +159,11 @@ class _Drawing:
             if mark.ended_at is not None:
                 end = self.x(mark.ended_at.timestamp())
                 self.axes.axvspan(x, end, color=_BUSY, alpha=0.28, linewidth=0, zorder=1)
-            name = _cut(mark.name, _LABEL_LIMIT)
+            name = drawable(mark.name, _LABEL_LIMIT)
             width = (right - left) * (len(name) + 2) * 0.0105
             row = next((row for row, taken in enumerate(free) if x >= taken), None)
             up = 1 + 0.068 * (0 if row is None else row)
-            self.axes.axvline(x, 0, up, color=_INK, linewidth=1.1, linestyle=":", zorder=5, clip_on=False)
+            self.axes.axvline(x, 0, up, color=INK, linewidth=1.1, linestyle=":", zorder=5, clip_on=False)
             if row is None:
                 continue  # no room left for its name; the line is there
             is_late = x + width > right
@@ -196,7 +175,7 @@ class _Drawing:
                 xytext=(-2 if is_late else 2, 3 + 11 * row),
                 textcoords="offset points",
                 ha="right" if is_late else "left",
-                color=_INK,
+                color=INK,
                 size=8.5,
                 zorder=7,
                 bbox=_ON_WHITE,
@@ -216,9 +195,3 @@ def _with_gaps(points: Sequence[Point]) -> tuple[list[float], list[float]]:
             times.insert(place, times[place])
             values.insert(place, float("nan"))
     return times, values
-
-
-def _cut(words: str, limit: int) -> str:
-    """One line that can be drawn: no control characters, cut with a mark."""
-    line = " ".join("".join(char if char.isprintable() else " " for char in words).split())
-    return line if len(line) <= limit else f"{line[: limit - 1]}…"

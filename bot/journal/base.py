@@ -191,6 +191,8 @@ class HistoryQuery:
     tenants: tuple[str, ...] | None = None
     """Only runs of these teams ("" for none), where somebody may not see all of them."""
     environment: str = ""
+    id_prefix: str = ""
+    """How the run's id begins; people type a few letters of it."""
     since: datetime | None = None
     before: datetime | None = None
     open_only: bool = False

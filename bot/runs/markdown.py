@@ -14,7 +14,7 @@ EMPTY = "–"
 CUT_MARK = "… (cut)"
 
 _MARKUP = re.compile(r"([\\`*\[\]|~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
-_BLOCK_START = re.compile(r"^(\d*)([#+=.)-])")
+_BLOCK_START = re.compile(r"^()([#+=-])|^(?:(\d{1,9})([.)]))(?=\s|$)")
 _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _JOINER = "\u2060"
 _LINK_STARTS = re.compile(r"(?i)(?<=:)(?=//)|(?<=www)(?=\.)|(?<=mailto)(?=:)|(?<=xmpp)(?=:)|(?<=@)(?=\w)")
@@ -27,7 +27,7 @@ def prose(text: object, limit: int = 500) -> str:
     if len(line) > limit:
         line = line[: limit - len(CUT_MARK)] + CUT_MARK
     escaped = _MARKUP.sub(r"\\\1", _LINK_STARTS.sub(_JOINER, line).translate(_ENTITIES))
-    return _BLOCK_START.sub(r"\1\\\2", escaped) or EMPTY
+    return _BLOCK_START.sub(r"\1\3\\\2\4", escaped) or EMPTY
 
 
 def code(text: object, limit: int = 300) -> str:

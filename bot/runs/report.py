@@ -37,6 +37,13 @@ STEP_WORDS = {
     "undo_unknown": "the outcome of its undo is unknown",
     "undo_blocked": "its undo did not run",
 }
+UNDO_WORDS = {
+    "undoing": "is under way",
+    "undone": "was done",
+    "undo_failed": "failed",
+    "undo_unknown": "ended with an unknown outcome",
+    "undo_blocked": "did not run",
+}
 DECISION_WORDS = {
     "approved": "approved",
     "approval_voided": "an approval no longer counts",
@@ -160,19 +167,19 @@ def _proposal(proposal: ProposalRecord) -> Iterator[str]:
 
 def _proposal_lines(proposal: ProposalRecord) -> Iterator[str]:
     if proposal.targets:
-        yield f"On {', '.join(code(target, 120) for target in proposal.targets)}"
+        yield f"on {', '.join(code(target, 120) for target in proposal.targets)}"
     for label, told in proposal.state.items():
-        yield f"State: {prose(label, 60)} {code(told)}"
+        yield f"{prose(label, 60)}: {code(told)}"
     if not proposal.observable:
-        yield "State not observable"
-    yield f"Risk {prose(proposal.risk, 40)}, digest {code(proposal.digest)}"
+        yield "state not observable"
+    yield f"risk {prose(proposal.risk, 40)}, digest {code(proposal.digest)}"
     if proposal.unattended:
-        yield "Asked nobody: a reviewed tag lets it run unattended"
+        yield "asked nobody: a reviewed tag lets it run unattended"
     else:
         count = f"{proposal.min_approvals} of " if proposal.min_approvals > 1 else ""
         level = f" (named by the {prose(proposal.approvers_from, 40)})" if proposal.approvers_from else ""
         names = ", ".join(code(name, 120) for name in proposal.approvers) or EMPTY
-        yield f"Asked {count}{names}{level} at {moment(proposal.at)}"
+        yield f"asked {count}{names}{level} at {moment(proposal.at)}"
     for decision in proposal.decisions:
         yield _told(decision)
 
@@ -194,12 +201,12 @@ def _told(decision: DecisionRecord) -> str:
 
 
 def _outcome(outcome: OutcomeRecord, *, started_at: datetime | None) -> Iterator[str]:
-    since = f" Started at {moment(started_at)}." if started_at else ""
+    took = duration(outcome.duration_s)
+    since = f" Started at {moment(started_at)}, took {took}." if started_at else ""
     effect = {"none": "nothing was changed", "unknown": "what it changed is unknown"}.get(
         outcome.effect, f"effect {outcome.effect}"
     )
-    took = duration(outcome.duration_s)
-    yield f"**{outcome.verdict.capitalize()}** after {took}, {effect}: {prose(outcome.summary)}.{since}"
+    yield f"**{outcome.verdict.capitalize()}**, {effect}: {prose(outcome.summary)}.{since}"
     for one in outcome.expectations:
         found = "found" if one.found else "missing, which is allowed" if one.allow_failure else "missing"
         yield f"- expected {code(one.pattern)}: {found}"
@@ -214,8 +221,8 @@ def _undo(undo: UndoRecord, *, stands: bool) -> Iterator[str]:
     how = {"manual": "by hand: ", "none": "none: "}.get(undo.kind, "")
     yield f"**Undo**: {how}{prose(undo.text)}" + ("" if undo.status else " (not done)" if stands else "")
     if undo.status is not None:
-        why = f": {prose(undo.reason)}" if undo.reason else ""
-        yield f"The undo: {STEP_WORDS.get(undo.status, undo.status)}{why}"
+        why = f": {prose(undo.reason)}" if undo.reason and undo.reason not in undo.text else ""
+        yield f"It {UNDO_WORDS.get(undo.status, undo.status)}{why}."
     if undo.outcome is not None:
         yield from _outcome(undo.outcome, started_at=undo.started_at)
     for decision in undo.decisions:

@@ -297,6 +297,8 @@ class JournalContract:
             (HistoryQuery(tenant="search-team"), "5 3 1"),
             (HistoryQuery(environment="prod", tenant="team-payments", limit=1), "4"),
             (HistoryQuery(environment="staging"), ""),
+            (HistoryQuery(id_prefix="3"), "3"),
+            (HistoryQuery(id_prefix="%"), ""),
             (HistoryQuery(service="' OR 1=1 --"), ""),
         ],
     )

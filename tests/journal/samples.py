@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from bot.intake import incident as incidents
+from bot.engine.stored import TABLES as TABLES
+from bot.engine.stored import codec as codec
 from bot.intake.incident import (
     Candidate,
     Facts,
@@ -23,8 +24,6 @@ from bot.intake.incident import (
     ThreadOpened,
 )
 from bot.journal.base import IncidentRow, RunRow, StepRow
-from bot.journal.codec import Codec
-from bot.runs import events as runs
 from bot.runs.events import (
     Actor,
     ApprovalReminded,
@@ -72,12 +71,6 @@ NOON = datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)
 INCIDENT = IncidentId("inc-1")
 RUN = RunId("run-1")
 PROPOSAL = ProposalId("pro-1")
-TABLES = (runs.EVENTS, incidents.EVENTS)
-
-
-def codec() -> Codec:
-    """The codec of the whole program."""
-    return Codec(TABLES)
 
 
 def at(minutes: float) -> datetime:

@@ -133,6 +133,8 @@ def runs(connection: sqlite3.Connection, query: HistoryQuery) -> tuple[RunRow, .
         "symptom = ?": query.symptom or None,
         "tenant = ?": query.tenant or None,
         "environment = ?": query.environment or None,
+        "run_id >= ?": query.id_prefix or None,
+        "run_id < ?": query.id_prefix + _AFTER_ALL if query.id_prefix else None,
         "opened_at >= ?": None if query.since is None else stamp(query.since),
         "opened_at < ?": None if query.before is None else stamp(query.before),
     }
@@ -148,6 +150,10 @@ def runs(connection: sqlite3.Connection, query: HistoryQuery) -> tuple[RunRow, .
         values += [stamp(last.opened_at), last.run_id]
     sql = _where(statements()["runs"], clauses) + " ORDER BY opened_at DESC, run_id DESC LIMIT ?"
     return tuple(_run(row) for row in connection.execute(sql, (*values, query.limit)))
+
+
+_AFTER_ALL = "\U0010ffff"
+"""Sorts after every letter an id can have."""
 
 
 def _where(sql: str, clauses: Sequence[str]) -> str:

@@ -1,0 +1,138 @@
+"""`runbookctl stats`: which actions people always take as they are, and which they do not."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bot.cli.export import write
+from bot.cli.journal import MOMENT, journal_option, reading
+from bot.cli.output import (
+    Cell,
+    Column,
+    Marked,
+    is_terminal,
+    json_option,
+    put_heading,
+    put_json,
+    put_line,
+    put_table,
+    tell,
+)
+
+if TYPE_CHECKING:
+    from bot.engine.records import Records
+    from bot.journal.sqlite import SqliteJournal
+    from bot.runs.statistics import ActionNumbers, Statistics
+
+_COUNTS = (
+    ("steps", "steps"),
+    ("unchanged", "unchanged"),
+    ("edited", "edited"),
+    ("rejected", "rejected"),
+    ("skipped", "skipped"),
+    ("overridden", "overridden"),
+    ("unattended", "unattended"),
+    ("failed", "failed"),
+    ("unknown", "unknown"),
+    ("rolled back", "rolled_back"),
+    ("by hand", "manual"),
+)
+"""Heading and field; a count of nothing stays an empty cell's dash, so that what is there can be seen."""
+
+
+@click.command()
+@click.option("--service", default="", help="Only for this service.")
+@click.option("--action", default="", help="Only this action (an inline step is RUNBOOK/STEP).")
+@click.option("--since", type=MOMENT, help="Only steps since: 90d, 2026-10-01.")
+@click.option(
+    "--at-least", type=click.IntRange(1), help="Approvals before an action is a candidate.  [default: 10]"
+)
+@click.option(
+    "--picture", type=click.Path(path_type=Path, dir_okay=False), help="Draw it into this file, as a PNG."
+)
+@journal_option
+@json_option
+def stats(
+    *,
+    service: str,
+    action: str,
+    since: datetime | None,
+    at_least: int | None,
+    picture: Path | None,
+    path: Path | None,
+    as_json: bool,
+) -> None:
+    """Count what became of each action: approved unchanged, edited, rejected, undone, and how long people took.
+
+    An action that people always approved unchanged, often enough and without any trouble, is named as a candidate for
+    running without a decision; whether to tag it is decided in Git.
+    """
+    from bot.journal.base import NumbersQuery
+    from bot.runs.statistics import CANDIDATE_FROM
+
+    query = NumbersQuery(since=since, service=service, action=action)
+
+    async def work(_: SqliteJournal, records: Records) -> Statistics:
+        return await records.statistics(query, candidate_from=at_least or CANDIDATE_FROM)
+
+    found = reading(path, work)
+    if picture is not None:
+        _draw(found, picture)
+    if as_json:
+        put_json(
+            {
+                "actions": [asdict(one) for one in found.actions],
+                "candidates": [one.action for one in found.candidates],
+            }
+        )
+        return
+    _put(found)
+
+
+def _draw(found: Statistics, file: Path) -> None:
+    from bot.engine.chart import draw
+
+    if not found.actions:
+        tell(f"nothing to draw: {file} was not written")
+        return
+    write(file, draw(found))
+    tell(f"wrote {file}")
+
+
+def _put(found: Statistics) -> None:
+    with_bars = is_terminal(sys.stdout)
+    columns = (
+        Column("action"),
+        *([Column("approved unchanged")] if with_bars else []),
+        *(Column(name, is_number=True) for name, _ in _COUNTS),
+        Column("median", is_number=True),
+        Column("9 in 10", is_number=True),
+    )
+    put_table(
+        columns, [tuple(_cells(one, with_bars=with_bars)) for one in found.actions], empty="no step yet"
+    )
+    if found.candidates:
+        put_line()
+        put_heading("Always approved unchanged, never any trouble: candidates to tag as safe")
+        for one in found.candidates:
+            put_line("  ", Marked(one.action, "good"), f", {one.unchanged} times")
+
+
+def _cells(one: ActionNumbers, *, with_bars: bool) -> Iterator[Cell]:
+    from bot.runs.duration import duration
+    from bot.runs.statistics import bar
+
+    yield one.action
+    if with_bars:
+        yield f"{bar(one.unchanged_share, width=12)} {one.unchanged_share:.0%}" if one.decided else None
+    for _, name in _COUNTS:
+        yield getattr(one, name) or None
+    for time_s in (one.median_decide_s, one.p90_decide_s):
+        yield duration(time_s) if time_s is not None else None
