@@ -1,4 +1,4 @@
-"""What commands that look into runs share: the journal, only read, beside a serving bot or alone; how times are typed."""
+"""What commands that look into runs share: the journal, only read, and how times are typed."""
 
 from __future__ import annotations
 
