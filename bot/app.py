@@ -37,7 +37,6 @@ from bot.engine.admission import Admission
 from bot.engine.attending import Attendant
 from bot.engine.clock import Clock, SystemClock
 from bot.engine.driver import Driver
-from bot.engine.entitlement import Entitlement
 from bot.engine.execution import Execution
 from bot.engine.ledger import Ledger
 from bot.engine.making import Maker
@@ -224,7 +223,6 @@ async def _wire(
         directory=directory,
         catalog=catalog,
         clock=clock,
-        entitlement=Entitlement(directory=directory, catalog=catalog, clock=clock),
     )
     reception = Reception(
         ledger=ledger, catalog=catalog, clock=clock, us=us, redactor=redactor, reader=reader

@@ -111,7 +111,6 @@ class Operations:
     directory: Directory
     catalog: Callable[[], Catalog]
     clock: Clock
-    entitlement: Entitlement
 
     # ------------------------------------------------------------ decisions
 
@@ -236,6 +235,11 @@ class Operations:
 
     # ------------------------------------------------------------ reading
 
+    @property
+    def entitlement(self) -> Entitlement:
+        """Who may start and decide what."""
+        return Entitlement(directory=self.directory, catalog=self.catalog, clock=self.clock)
+
     def runbooks(self) -> tuple[Runbook, ...]:
         """Every runbook, by name."""
         return tuple(sorted(self.catalog().runbooks.values(), key=lambda one: one.name))
@@ -331,7 +335,7 @@ class Operations:
         if suggestion is None:
             raise NotFound("this button belongs to nothing that is still there")
         _refuse_withdrawn(suggestion)
-        return fold(from_suggestion(suggestion, self._opened_from(incident, suggestion)))
+        return self.draft(incident, suggestion)
 
     async def _ground_for(self, run: Run, ref: ClickRef, caller: Caller) -> Ground:
         found = run.proposal(ref.proposal_id)
@@ -340,8 +344,20 @@ class Operations:
         return await self._ground(run, found[0].key, caller)
 
     async def _ground(self, run: Run, key: StepKey, caller: Caller, *, stops: bool = False) -> Ground:
-        """Today's rules for a step, with the members of every group they name. `stops`: the run is only to end, for
-        which those who were asked are enough where the catalog no longer knows it."""
+        """Today's rules for a step, with the members of every group they name; `stops` as in `rules`."""
+        policy, starters = self.rules(run, key, stops=stops)
+        memberships = await memberships_of((*policy.approvers, *starters), self.directory)
+        return Ground(
+            caller=caller,
+            policy=policy,
+            now=self.clock.now(),
+            memberships=memberships,
+            starters=starters,
+        )
+
+    def rules(self, run: Run, key: StepKey, *, stops: bool = False) -> tuple[Policy, tuple[str, ...]]:
+        """Today's rules for a step, and who may start its runbook. `stops`: the run is only to end, for which those
+        who were asked are enough where the catalog no longer knows it; else that is `NotPermitted`."""
         try:
             policy = self.maker.policy(run, key)
         except NotPermitted:
@@ -354,14 +370,11 @@ class Operations:
         starters = starters_for(self.catalog(), run.runbook, run.opened.service, run.environment)
         if not policy.approvers:
             policy = replace(policy, approvers=starters)
-        memberships = await memberships_of((*policy.approvers, *starters), self.directory)
-        return Ground(
-            caller=caller,
-            policy=policy,
-            now=self.clock.now(),
-            memberships=memberships,
-            starters=starters,
-        )
+        return policy, starters
+
+    def draft(self, incident: Incident, suggestion: Suggestion) -> Run:
+        """The run that the first click on a suggestion would open."""
+        return fold(from_suggestion(suggestion, self._opened_from(incident, suggestion)))
 
     async def _on_run(
         self, run_id: RunId, caller: Caller, intent: Intent, key: StepKey | None = None

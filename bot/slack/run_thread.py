@@ -104,6 +104,32 @@ def asking(one: Offer) -> str:
     return asked_for(one)
 
 
+def offer_of(run: Run, state: StepState, proposal: Proposal) -> Offer:
+    """A proposal of a run as it stands, with what its buttons carry."""
+    made = proposal.made
+    return Offer(
+        ref=ClickRef(
+            incident_id=run.incident_id,
+            proposal_id=made.proposal_id,
+            digest=made.digest,
+            run_id=run.id,
+        ),
+        runbook=run.runbook,
+        step=state.key,
+        plan=made.plan,
+        digest=made.digest,
+        asked=made.asked,
+        expires_at=made.expires_at,
+        params=run.params,
+        is_dry_run=run.opened.dry_run,
+        requester=run.requester,
+        reason=made.reason,
+        approved_by=tuple(one.actor for one in proposal.approvals),
+        skipped_by=tuple(one.actor for one in proposal.skips),
+        became=fate.of_proposal(run, proposal),
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunThread:
     """Turns the events of one run into messages, each drawn from the fold of now."""
@@ -192,7 +218,7 @@ class RunThread:
         state, proposal = found
         if _speaks_by_itself(proposal) and not self.run.opened.dry_run:
             return  # its own message says it, and its outcome that it came by itself
-        one = self._offer(state, proposal)
+        one = offer_of(self.run, state, proposal)
         # An announcement is said once; what it became is told by its outcome.
         live = proposal.is_open and not self.run.is_finished and not event.asked.unattended
         metadata = self._metadata(version)
@@ -201,34 +227,10 @@ class RunThread:
         )
         yield from direct_messages(one, permalink=self.incident.permalink, metadata=metadata)
 
-    def _offer(self, state: StepState, proposal: Proposal) -> Offer:
-        made = proposal.made
-        return Offer(
-            ref=ClickRef(
-                incident_id=self.run.incident_id,
-                proposal_id=made.proposal_id,
-                digest=made.digest,
-                run_id=self.run.id,
-            ),
-            runbook=self.run.runbook,
-            step=state.key,
-            plan=made.plan,
-            digest=made.digest,
-            asked=made.asked,
-            expires_at=made.expires_at,
-            params=self.run.params,
-            is_dry_run=self.run.opened.dry_run,
-            requester=self.run.requester,
-            reason=made.reason,
-            approved_by=tuple(one.actor for one in proposal.approvals),
-            skipped_by=tuple(one.actor for one in proposal.skips),
-            became=fate.of_proposal(self.run, proposal),
-        )
-
     def _reminded(self, event: ApprovalReminded, version: int) -> Iterator[Message]:
         found = self.run.proposal(event.proposal_id)
         assert found is not None
-        one = self._offer(*found)
+        one = offer_of(self.run, *found)
         view = history.reminder(one.asked, what=asking(one), until=one.expires_at, is_open=one.is_open)
         yield self._message(f"reminder:{event.proposal_id}", view, version)
 

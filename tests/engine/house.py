@@ -22,7 +22,6 @@ from bot.catalog.schema import (
 from bot.engine.admission import Admission
 from bot.engine.attending import Attendant
 from bot.engine.driver import Driver
-from bot.engine.entitlement import Entitlement
 from bot.engine.execution import Execution
 from bot.engine.ledger import Ledger
 from bot.engine.making import Maker
@@ -169,7 +168,6 @@ class House:
             directory=directory,
             catalog=get,
             clock=clock,
-            entitlement=Entitlement(directory=directory, catalog=get, clock=clock),
         )
         driver = Driver(
             ledger=ledger,
