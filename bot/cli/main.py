@@ -35,6 +35,10 @@ SECTIONS: Mapping[str, Table] = MappingProxyType(
             "manifest": ("bot.cli.manifest:manifest", "Print the app manifest for Slack."),
         },
         "The catalog": {
+            "simulate": (
+                "bot.cli.simulate:simulate",
+                "Print the whole conversation that a page would lead to, touching nothing.",
+            ),
             "lint": ("bot.cli.lint:lint", "Check a catalog and show every problem with its line."),
             "rbac": ("bot.cli.rbac:rbac", "Print the ClusterRole that the catalog's kubernetes steps need."),
         },

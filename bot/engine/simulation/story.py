@@ -29,7 +29,7 @@ from bot.intake.incident import Candidate, Facts, Incident, Origin
 from bot.intake.matching import Excluded, matches
 from bot.intake.signal import Signal
 from bot.intake.triage import decide as triage
-from bot.runs.events import IncidentId, StepKey
+from bot.runs.events import IncidentId, StepKey, UndoFinished
 from bot.runs.next import AskHuman, Done, Sleep, what_next
 from bot.runs.policy import Caller
 from bot.runs.state import Checked, Proposal, Run
@@ -68,6 +68,16 @@ class Simulation:
     """Every other runbook with why it does not fit."""
     unused: tuple[str, ...] = ()
     """What the fixture tells and nothing asked for."""
+
+    @property
+    def walked_back(self) -> tuple[str, ...]:
+        """The steps whose undo ran, in the order in which it did."""
+        return tuple(
+            run.steps[one.step].step.name
+            for run in self.runs
+            for one in run.events
+            if isinstance(one, UndoFinished)
+        )
 
     @property
     def played(self) -> str:
