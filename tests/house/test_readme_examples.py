@@ -8,8 +8,10 @@ from pathlib import Path
 
 from bot.actions.registry import input_models
 from bot.catalog.loader import check
+from bot.engine.simulation.fixture import read_fixture
 
 README = Path(__file__).parents[2] / "README.md"
+FIXTURE = "fixture.yaml"
 _NAMED = re.compile(r"^# ([\w./-]+\.yaml)$", re.MULTILINE)
 
 
@@ -22,6 +24,8 @@ def examples(language: str) -> list[str]:
 def test_the_catalog_it_shows_has_no_problem(tmp_path: Path) -> None:
     for example in examples("yaml"):
         named = _NAMED.match(example)
+        if named is not None and named.group(1) == FIXTURE:
+            continue
         file = tmp_path / (named.group(1) if named else "catalog.yaml")
         file.parent.mkdir(exist_ok=True)
         assert not file.exists()
@@ -29,6 +33,12 @@ def test_the_catalog_it_shows_has_no_problem(tmp_path: Path) -> None:
     assert len(list(tmp_path.rglob("*.yaml"))) >= 3
     found = check(tmp_path, input_models())
     assert [f"{one.path}:{one.line}: {one.message}" for one in (*found.problems, *found.warnings)] == []
+
+
+def test_the_fixture_it_shows_is_one(tmp_path: Path) -> None:
+    (shown,) = (one for one in examples("yaml") if one.startswith(f"# {FIXTURE}"))
+    (tmp_path / FIXTURE).write_text(shown, encoding="utf-8")
+    assert read_fixture(tmp_path / FIXTURE).steps["switch"].settle == "undo"
 
 
 def test_the_python_it_shows_is_python() -> None:
