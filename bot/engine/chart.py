@@ -41,7 +41,7 @@ def draw(found: Statistics, *, title: str = "What becomes of each action") -> by
 
 
 def _rows(axes: Any, shown: Sequence[ActionNumbers]) -> None:
-    axes.set_ylim(len(shown) - 0.5, -0.5)
+    axes.set_ylim(max(1, len(shown)) - 0.5, -0.5)
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
     axes.tick_params(axis="y", length=0, colors=INK)
