@@ -267,6 +267,7 @@ def test_the_reader_has_no_verb_that_writes() -> None:
         "incident",
         "alerts",
         "open_incidents",
+        "notes",
         "on_call",
         "close",
     }

@@ -23,6 +23,9 @@ API_URL = "https://api.pagerduty.com"
 API_URL_EU = "https://api.eu.pagerduty.com"
 
 _ID = re.compile(r"[A-Z0-9]{7,14}")
+_TROUBLE = (aiohttp.ClientError, OSError, TimeoutError)
+_NO_SUCH_SENDER = frozenset({1008, 1028, 2016})
+"""PagerDuty's own codes for a `From` that is no user of the account, no address, or missing."""
 _RESPONSE_LIMIT_BYTES = 8 * 1024 * 1024
 _TRIES = 3
 
@@ -35,7 +38,7 @@ class Connection:
 
     Raises `NotFound` where PagerDuty knows no such thing, else `BotError` with the code `pagerduty-refused` (the
     token is wrong or lacks a right) or `pagerduty-unavailable` (not reached in time, rate limited, an answer that
-    cannot be read). The token is in no message and no repr.
+    cannot be read). `send` tells more apart, see there. The token is in no message and no repr.
     """
 
     def __init__(
@@ -64,25 +67,13 @@ class Connection:
     async def get(self, path: str, query: Query) -> JsonObject:
         """One answer, tried again where that can help, all within the deadline."""
         deadline = self._clock() + self._deadline_s
-        last = BotError(
-            "PagerDuty was not reached", hint="try again in a minute", code="pagerduty-unavailable"
-        )
+        last = _not_reached()
         for attempt in range(_TRIES):
-            wait_s = max(self._not_before - self._clock(), 0.5 * attempt if attempt else 0.0)
-            if self._clock() + wait_s > deadline:
-                raise last
-            if wait_s > 0:
-                await self._sleep(wait_s)
+            await self._wait(0.5 * attempt, deadline=deadline, last=last)
             try:
-                async with asyncio.timeout(max(deadline - self._clock(), 0.01)):
-                    status, headers, body = await self._fetch(path, query)
-            except (aiohttp.ClientError, OSError, TimeoutError) as error:
-                last = BotError(
-                    f"PagerDuty was not reached ({type(error).__name__})",
-                    hint="check the network and PAGERDUTY_API_URL",
-                    code="pagerduty-unavailable",
-                )
-                last.__cause__ = error
+                status, headers, body = await self._fetch("GET", path, deadline=deadline, query=query)
+            except _TROUBLE as error:
+                last = _not_reached(error)
                 continue
             if status == 429 or status >= 500:
                 last = self._busy(status, headers)
@@ -90,12 +81,65 @@ class Connection:
             return _answer(status, body)
         raise last
 
-    async def _fetch(self, path: str, query: Query) -> tuple[int, Mapping[str, str], bytes]:
+    async def send(self, method: str, path: str, content: JsonObject, *, sender: str) -> None:
+        """Ask for a change in the name of the user with this email, once; returns when PagerDuty has said yes.
+
+        Nothing was done with `NotFound`, `pagerduty-refused`, `pagerduty-unavailable` (not reached, rate limited),
+        `pagerduty-sender-refused` (no such user there) and `pagerduty-rejected` (it does not fit). With
+        `pagerduty-unknown` the answer was lost after it was asked: look before asking again.
+        """
+        deadline = self._clock() + self._deadline_s
+        last = _not_reached()
+        for _ in range(_TRIES):
+            await self._wait(0.0, deadline=deadline, last=last)
+            try:
+                status, headers, body = await self._fetch(
+                    method, path, deadline=deadline, content=content, sender=sender
+                )
+            except aiohttp.ClientConnectorError as error:
+                raise _not_reached(error) from error
+            except _TROUBLE as error:
+                raise _unknown(type(error).__name__) from error
+            if status == 429:  # refused before anything was done
+                last = self._busy(status, headers)
+                continue
+            if status >= 500:
+                raise _unknown(str(status))
+            if status in {200, 201, 202, 204}:
+                return
+            raise _refusal(status, body)
+        raise last
+
+    async def _wait(self, pause_s: float, *, deadline: float, last: BotError) -> None:
+        wait_s = max(self._not_before - self._clock(), pause_s)
+        if self._clock() + wait_s > deadline:
+            raise last
+        if wait_s > 0:
+            await self._sleep(wait_s)
+
+    async def _fetch(
+        self,
+        method: str,
+        path: str,
+        *,
+        deadline: float,
+        query: Query | None = None,
+        content: JsonObject | None = None,
+        sender: str = "",
+    ) -> tuple[int, Mapping[str, str], bytes]:
         session = self._open_session()
         # Redirects are not followed: the token must reach nobody else.
-        async with session.get(
-            self._base.joinpath(path[1:]), params=query, allow_redirects=False
-        ) as response:
+        async with (
+            asyncio.timeout(max(deadline - self._clock(), 0.01)),
+            session.request(
+                method,
+                self._base.joinpath(path[1:]),
+                params=query,
+                json=content,
+                headers={"From": sender} if sender else None,
+                allow_redirects=False,
+            ) as response,
+        ):
             body = bytearray()
             async for chunk in response.content.iter_chunked(65536):
                 body += chunk
@@ -162,6 +206,46 @@ def checked_id(pagerduty_id: str, *, of: str = "incident") -> str:
     if not _ID.fullmatch(pagerduty_id):
         raise BadInput(f"this is not the id of a PagerDuty {of}", hint="ids look like Q1ZK4T8W2R6B3N")
     return pagerduty_id
+
+
+def _not_reached(error: BaseException | None = None) -> BotError:
+    what = f" ({type(error).__name__})" if error else ""
+    hint = "check the network and PAGERDUTY_API_URL" if error else "try again in a minute"
+    problem = BotError(f"PagerDuty was not reached{what}", hint=hint, code="pagerduty-unavailable")
+    problem.__cause__ = error
+    return problem
+
+
+def _unknown(what: str) -> BotError:
+    return BotError(
+        f"PagerDuty was asked and its answer was lost ({what})",
+        hint="look whether it was done before asking again",
+        code="pagerduty-unknown",
+    )
+
+
+def _refusal(status: int, body: bytes) -> BotError:
+    """Why a change was not made."""
+    if status in {401, 403}:
+        return BotError(
+            f"PagerDuty refused the token for writing ({status})",
+            hint="check PAGERDUTY_WRITE_TOKEN and what it may do",
+            code="pagerduty-refused",
+        )
+    if status == 404:
+        return NotFound("PagerDuty knows no such thing")
+    try:
+        said = json.loads(body)["error"]
+        code, words = said.get("code"), str(said.get("message", ""))[:200]
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
+        code, words = None, ""
+    if code in _NO_SUCH_SENDER:
+        return BotError(
+            "PagerDuty knows no user with this email",
+            hint="set PAGERDUTY_FROM to one that it knows",
+            code="pagerduty-sender-refused",
+        )
+    return BotError(f"PagerDuty answered {status}: {words!r}", code="pagerduty-rejected")
 
 
 def _answer(status: int, body: bytes) -> JsonObject:

@@ -69,6 +69,12 @@ class PagerDutyReader:
         )
         return objects(body, "alerts")
 
+    async def notes(self, pagerduty_id: str) -> tuple[JsonObject, ...]:
+        """The incident's notes, whoever wrote them; their `content` is what stands there."""
+        return objects(
+            await self._connection.get(f"/incidents/{checked_id(pagerduty_id)}/notes", {}), "notes"
+        )
+
     async def open_incidents(self) -> tuple[JsonObject, ...]:
         """All incidents triggered or acknowledged now, newest first; at most a thousand."""
         return await self._all(
