@@ -30,7 +30,7 @@ from bot.catalog.in_force import CatalogInForce
 from bot.catalog.schema import Catalog
 from bot.clients.http import HttpClient
 from bot.clients.kubernetes import Clusters
-from bot.clients.pagerduty import PagerDutyReader
+from bot.clients.pagerduty import PagerDutyReader, PagerDutyWriter
 from bot.clients.prometheus import PrometheusReader
 from bot.clients.ssh import SshPool
 from bot.engine.admission import Admission
@@ -42,6 +42,7 @@ from bot.engine.ledger import Ledger
 from bot.engine.making import Maker
 from bot.engine.measuring import Measuring
 from bot.engine.operations import Operations
+from bot.engine.pager import Pager
 from bot.engine.reception import Reception
 from bot.engine.rows import bring_up
 from bot.engine.starting import Starting
@@ -78,11 +79,13 @@ class App:
     operations: Operations
     worker: Worker
     courier: Courier
+    pager: Pager | None
     door: SlackDoor
     server: web.Application
     ssh: SshPool
     clusters: Clusters
     reader: PagerDutyReader | None
+    writer: PagerDutyWriter | None
     metrics: PrometheusReader | None
     port: int = 0
     """Where the server listens, once started (settings may ask for any free port with 0)."""
@@ -129,6 +132,8 @@ class App:
             asyncio.create_task(self.courier.run(), name="slack-delivery"),
             asyncio.create_task(self._watch_catalog(), name="catalog-watch"),
         ]
+        if self.pager is not None:
+            self._tasks.append(asyncio.create_task(self.pager.run(), name="pagerduty"))
         await self.door.start()
         log.info("serving", host=self.settings.http_host, port=self.port, slack=self.settings.slack_mode)
 
@@ -140,6 +145,8 @@ class App:
             self._runner = None
         await self.worker.stop()
         await self.courier.stop()
+        if self.pager is not None:
+            await self.pager.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -147,6 +154,8 @@ class App:
         await self.clusters.aclose()
         if self.reader is not None:
             await self.reader.close()
+        if self.writer is not None:
+            await self.writer.close()
         if self.metrics is not None:
             await self.metrics.close()
         await self.gateway.close()
@@ -191,6 +200,7 @@ async def _wire(
     ssh = SshPool(config=settings.ssh_config, known_hosts=settings.ssh_known_hosts)
     clusters = Clusters(kubeconfig=settings.kubeconfig)
     reader = _reader(settings)
+    writer = _writer(settings)
     metrics = _metrics(settings)
     us = Self()
 
@@ -267,6 +277,17 @@ async def _wire(
         clock=clock,
         compose=compose,
     )
+    pager = None
+    if reader is not None and writer is not None:
+        pager = Pager(
+            journal=journal,
+            ledger=ledger,
+            catalog=catalog,
+            clock=clock,
+            reader=reader,
+            writer=writer,
+            fallback=settings.pagerduty_from,
+        )
     door = SlackDoor(
         Access(
             mode=settings.slack_mode,
@@ -289,11 +310,13 @@ async def _wire(
         operations=operations,
         worker=worker,
         courier=courier,
+        pager=pager,
         door=door,
         server=_server(settings, journal, door, reception, in_force, clock, operations, directory),
         ssh=ssh,
         clusters=clusters,
         reader=reader,
+        writer=writer,
         metrics=metrics,
     )
 
@@ -311,8 +334,15 @@ def _tokens(settings: Settings, clock: Clock) -> TokenCheck | None:
 
 
 def _reader(settings: Settings) -> PagerDutyReader | None:
+    """With the key that only reads, where there is one."""
     token = settings.pagerduty_api_token.get_secret_value()
+    token = token or settings.pagerduty_write_token.get_secret_value()
     return PagerDutyReader(token, base_url=settings.pagerduty_api_url) if token else None
+
+
+def _writer(settings: Settings) -> PagerDutyWriter | None:
+    token = settings.pagerduty_write_token.get_secret_value()
+    return PagerDutyWriter(token, base_url=settings.pagerduty_api_url) if token else None
 
 
 def _metrics(settings: Settings) -> PrometheusReader | None:

@@ -303,6 +303,7 @@ class RunbookHead(FileModel):
     rollback_on_failure: bool = False
     rollback_metric_check: MetricCheckSpec | None = None
     dry_run: bool = False
+    pagerduty_resolve: bool = False
     safety: SafetySpec = SafetySpec()
 
 

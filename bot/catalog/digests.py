@@ -33,8 +33,11 @@ def step_digest(step: Step, *, source: str = "") -> str:
 
 def runbook_digest(runbook: Runbook) -> str:
     """The digest of a runbook: its steps with the digests of their actions, its trigger, params and rules."""
+    # Only where it does: promotions of runbooks that do not were made before it could be said.
+    resolve = {"pagerduty_resolve": True} if runbook.pagerduty_resolve else {}
     return digest_of(
         {
+            **resolve,
             "name": runbook.name,
             "trigger": runbook.trigger.model_dump(mode="json"),
             "params": [param.model_dump(mode="json", exclude={"description"}) for param in runbook.params],

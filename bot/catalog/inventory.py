@@ -88,6 +88,7 @@ class ServiceSpec(FileModel):
     aliases: Names = Field(default_factory=list)
     pagerduty_id: str = ""
     pagerduty_ids: Names = Field(default_factory=list)
+    pagerduty_write: bool = False
     channel: str = ""
     host: str = ""
     environment: str | None = None
@@ -207,6 +208,7 @@ def _service(name: str, spec: ServiceSpec, file: CatalogFile) -> Service:
         team=spec.team,
         aliases=tuple(aliases),
         pagerduty_ids=tuple(pagerduty),
+        pagerduty_write=spec.pagerduty_write,
         channel=spec.channel,
         host=spec.host,
         environment=EnvironmentName(environment) if environment else None,

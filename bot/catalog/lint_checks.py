@@ -20,7 +20,10 @@ def lint(owner: Action | Book, catalog: Catalog) -> None:
         if part.step.check is not None and part.at("check", "metric_name") in part.document.values:
             _check(part.document, part.at("check"), part.step.check, catalog)
             _is_ever_made(part)
-    if not isinstance(owner, Book) or owner.head.rollback_metric_check is None:
+    if not isinstance(owner, Book):
+        return
+    _proves_what_it_resolves(owner)
+    if owner.head.rollback_metric_check is None:
         return
     place: Location = ("rollback_metric_check",)
     _check(owner.document, place, owner.head.rollback_metric_check.as_check, catalog)
@@ -35,6 +38,19 @@ def lint(owner: Action | Book, catalog: Catalog) -> None:
             "RB048",
             "no step of this runbook changes anything, so there is no before and after to check",
             place,
+            of_key=True,
+        )
+
+
+def _proves_what_it_resolves(book: Book) -> None:
+    has_check = book.head.rollback_metric_check is not None
+    has_check = has_check or any(part.step.check is not None for part in book.parts)
+    if book.head.pagerduty_resolve and not has_check:
+        book.document.report(
+            "RB013",
+            "nothing is checked in this runbook, so nothing would show that the incident is over",
+            ("pagerduty_resolve",),
+            hint="add `rollback_metric_check` (or a step's `check`), or leave `pagerduty_resolve` out",
             of_key=True,
         )
 

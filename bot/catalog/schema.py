@@ -151,6 +151,8 @@ class Runbook(Frozen):
     metric_check: MetricCheck | None = None
     """Judged after the last step that changed something."""
     dry_run: bool = False
+    pagerduty_resolve: bool = False
+    """Whether the incident is resolved at PagerDuty after a run whose checks all came out better."""
     rules: Rules = Rules()
     digest: str = ""
     path: str = ""
@@ -203,6 +205,8 @@ class Service(Frozen):
     """Other names alerts use for it: PagerDuty service ids and summaries, label values."""
     pagerduty_ids: tuple[str, ...] = ()
     """Its ids at PagerDuty, as `pagerduty_id` and `pagerduty_ids` give them; all of them are aliases too."""
+    pagerduty_write: bool = False
+    """Whether its incidents at PagerDuty are acknowledged and noted on (where the bot holds a token for that)."""
     channel: str = ""
     host: str = ""
     environment: EnvironmentName | None = None

@@ -244,6 +244,7 @@ def _runbook(book: Book, steps: tuple[Step, ...], on_reject: tuple[Step, ...]) -
         rollback_on_failure=head.rollback_on_failure,
         metric_check=head.rollback_metric_check.as_check if head.rollback_metric_check else None,
         dry_run=head.dry_run,
+        pagerduty_resolve=head.pagerduty_resolve,
         rules=rules_of(head.safety),
         path=book.document.path,
         line=book.document.mark(("name",), of_key=True)[0],

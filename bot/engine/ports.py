@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from bot.clients.series import Answer
 from bot.runs.events import IncidentId, ProposalId, RunId
+from bot.runs.plan import JsonObject
 from bot.runs.policy import Caller, Membership
 
 TAIL_LINES = 12
@@ -38,6 +40,29 @@ class Metrics(Protocol):
         self, query: str, *, start: datetime, end: datetime, step_s: float, deadline_s: float | None = None
     ) -> Answer:
         """What a query answers from `start` to `end`; raises `BotError` where nobody answers in time."""
+
+
+class PageReader(Protocol):
+    """Reads incidents where people are paged; implemented over PagerDuty. Each raises `BotError`."""
+
+    async def incident(self, pagerduty_id: str) -> JsonObject:
+        """The incident as it is there now."""
+
+    async def notes(self, pagerduty_id: str) -> Sequence[JsonObject]:
+        """Its notes, whoever wrote them; the words are their `content`."""
+
+
+class PageWriter(Protocol):
+    """Writes there, each time in the name of the user with the email `sender`; see `PagerDutyWriter` for errors."""
+
+    async def add_note(self, pagerduty_id: str, content: str, *, sender: str) -> None:
+        """Put a note on it."""
+
+    async def acknowledge(self, pagerduty_id: str, *, sender: str) -> None:
+        """Acknowledge it; one that is over would be opened again."""
+
+    async def resolve(self, pagerduty_id: str, *, sender: str) -> None:
+        """Resolve it."""
 
 
 @dataclass(frozen=True, kw_only=True)

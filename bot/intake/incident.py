@@ -211,6 +211,13 @@ class RunStarted(Event):
     run_id: RunId
 
 
+@dataclass(frozen=True, kw_only=True)
+class PagerNotTold(Event):
+    """Something that was to be told the pager was refused there; said once per incident, with what would help."""
+
+    reason: str
+
+
 EVENTS: Mapping[tuple[str, int], type[Event]] = {
     ("incident-opened", 1): IncidentOpened,
     ("origin-linked", 1): OriginLinked,
@@ -222,6 +229,7 @@ EVENTS: Mapping[tuple[str, int], type[Event]] = {
     ("suggestion-withdrawn", 1): SuggestionWithdrawn,
     ("suggestion-taken", 1): SuggestionTaken,
     ("run-started", 1): RunStarted,
+    ("pager-not-told", 1): PagerNotTold,
 }
 
 IncidentEvent = (
@@ -235,6 +243,7 @@ IncidentEvent = (
     | SuggestionWithdrawn
     | SuggestionTaken
     | RunStarted
+    | PagerNotTold
 )
 
 
@@ -350,6 +359,8 @@ def _changed(incident: Incident, event: IncidentEvent) -> Incident:  # noqa: C90
         case SuggestionTaken():
             taken = _suggestion(incident, event.suggestion_id, run_id=event.run_id)
             return replace(taken, run_ids=(*incident.run_ids, event.run_id))
+        case PagerNotTold():
+            return incident
         case RunStarted():
             return replace(incident, run_ids=(*incident.run_ids, event.run_id))
         case _:

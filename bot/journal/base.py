@@ -134,13 +134,16 @@ class Rows:
 
 @dataclass(frozen=True, kw_only=True)
 class Delivery:
-    """Operational: what Slack has of one message key. `content` is the digest of what was last sent."""
+    """Operational: what Slack has of one message key. `content` is the digest of what was last sent.
+
+    What PagerDuty was told stands here too, in the place `pagerduty`, under keys that begin so.
+    """
 
     key: str
     incident_id: IncidentId
     place: str
     state: str
-    """sending (asked, answer not recorded), sent, failed."""
+    """sending (asked, answer not recorded), sent, failed, given up."""
     channel: str = ""
     ts: str = ""
     content: str = ""

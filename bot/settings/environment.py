@@ -39,6 +39,8 @@ class Settings(BaseModel):
     catalog_path: Path
     pagerduty_webhook_secrets: tuple[SecretStr, ...]
     pagerduty_api_token: SecretStr
+    pagerduty_write_token: SecretStr
+    pagerduty_from: str
     pagerduty_api_url: str
     jwt_secret: SecretStr
     jwt_jwks_url: str

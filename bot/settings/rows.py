@@ -92,6 +92,21 @@ ROWS: tuple[Row, ...] = (
         absent=NOT_GIVEN,
     ),
     Row(
+        variable="PAGERDUTY_WRITE_TOKEN",
+        field="pagerduty_write_token",
+        what="a REST key that may write; with it, incidents of services that say `pagerduty_write: true` are "
+        "acknowledged and noted on",
+        where="PagerDuty → Integrations → API Access Keys",
+        read=SecretStr,
+        absent=NOT_GIVEN,
+    ),
+    Row(
+        variable="PAGERDUTY_FROM",
+        field="pagerduty_from",
+        what="the email of a PagerDuty user to write as where PagerDuty does not know whoever decided",
+        read=values.email,
+    ),
+    Row(
         variable="PAGERDUTY_API_URL",
         field="pagerduty_api_url",
         what="PagerDuty's REST API; `https://api.eu.pagerduty.com` for accounts in the EU",

@@ -111,6 +111,13 @@ def pagerduty_url(text: str) -> str:
     return api_url(text, hosts=PAGERDUTY_HOSTS).rstrip("/")
 
 
+def email(text: str) -> str:
+    """One email address."""
+    if not re.fullmatch(r"[^\s@<>,;:\"]{1,64}@[A-Za-z0-9.-]{1,253}", text):
+        raise ValueError(f"{text!r} is no email address")
+    return text.lower()
+
+
 def prometheus_url(text: str) -> str:
     """Where metrics are asked for; inside a network often plain http, which `Settings` allows without a token."""
     try:

@@ -14,6 +14,7 @@ delivered, and the same call says how to go on.
     suggestion:ID, proposal:ID      a step to decide; live until it is spent, then what became of it
     whole:ID                        a file with all of a step that is too long for its message; stands before it
     reminder:ID, dm:ID:U            half of the time has passed; the direct message to one person
+    not-told:V                      what was to be told the pager was refused there; once
     nothing:V, withdrawn:ID         no runbook fits, or nobody clicked; live with the menu while it is the last word
     run:RUN                         the card of a run: each step's state, the tail of the running one; live
     decision:RUN:V                  who decided what, with what right and why; also what ended without anybody
@@ -55,6 +56,7 @@ from bot.intake.incident import (
     IncidentChanged,
     NothingSuggested,
     OriginLinked,
+    PagerNotTold,
     RunbookSuggested,
     RunStarted,
     Suggestion,
@@ -147,6 +149,8 @@ class _Talk:
                 yield self._nothing(event, version)
             case SuggestionReminded():
                 yield from self._reminded(event, version)
+            case PagerNotTold():
+                yield self._message(f"not-told:{version}", history.pager_not_told(event.reason), version)
             case SuggestionWithdrawn():
                 yield from self._withdrawn(event, version)
             case _:

@@ -15,6 +15,7 @@ from bot.intake.incident import (
     NothingSuggested,
     Origin,
     OriginLinked,
+    PagerNotTold,
     Place,
     RunbookSuggested,
     RunStarted,
@@ -299,6 +300,7 @@ OF_INCIDENTS: tuple[Event, ...] = (
     SuggestionWithdrawn(at=at(7), suggestion_id=PROPOSAL, reason="drifted", detail="replicas: 3 → 4"),
     SuggestionTaken(at=at(8), suggestion_id=PROPOSAL, run_id=RUN),
     RunStarted(at=at(9), run_id=RUN),
+    PagerNotTold(at=at(10), reason="PagerDuty knows no user with this email; set PAGERDUTY_FROM"),
 )
 ALL_EVENTS = OF_RUNS + OF_INCIDENTS
 

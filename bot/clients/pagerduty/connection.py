@@ -98,7 +98,7 @@ class Connection:
                 )
             except aiohttp.ClientConnectorError as error:
                 raise _not_reached(error) from error
-            except _TROUBLE as error:
+            except (*_TROUBLE, BotError) as error:  # the latter: an answer too long to be read
                 raise _unknown(type(error).__name__) from error
             if status == 429:  # refused before anything was done
                 last = self._busy(status, headers)

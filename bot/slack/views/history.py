@@ -267,6 +267,13 @@ def direct(*, what: str, place: str, until: datetime, permalink: str) -> Drawn:
     )
 
 
+def pager_not_told(reason: str) -> Drawn:
+    """Words for PagerDuty that it did not take; they stand here."""
+    return said(
+        f"*PagerDuty was not told:* {text.stopped(text.spoken(reason, 400))} What is decided stands in this thread."
+    )
+
+
 def called_off(*, what: str, detail: str) -> Drawn:
     """A suggestion that may not be clicked any more because the incident is over."""
     why = text.sentence(text.value(detail, 300)) if detail else "The incident was resolved elsewhere."
