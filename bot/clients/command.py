@@ -3,20 +3,24 @@
 A command started over SSH outlives the connection that started it: sshd sends no signal when a client goes
 away, and a client's time-out only ends the client. So the command line travels inside a small script:
 
-    sh -c OUTER runbook-bot SECONDS INNER COMMAND
+    sh -c SCRIPT runbook-bot SECONDS COMMAND
 
-- OUTER puts coreutils' `timeout` around the rest where the host has one that knows `-k`: the deadline then
-  holds even when this process and the network are both gone.
-- INNER keeps a watcher on standard input, whose other end is held open by whoever started the command. An
+- A timer holds the deadline also when this process and the network are both gone: TERM to the process group when
+  SECONDS are over, KILL a little later. It sleeps in a process of its own, which is told to go when the command
+  has ended; a timer that was not told sees that the script is gone and touches nothing. (The script's process id
+  cannot be another's by then: it names the group that the timer is in.) Coreutils' `timeout` would do the same,
+  where it is installed and new enough; to find that out and to start it costs more than all the rest.
+- A watcher reads standard input, whose other end is held open by whoever started the command. An
   empty line sends TERM to the process group; when that end closes (connection cut, this process killed) the
   group gets KILL. SSH's own signals are not enough: sshd refuses them for root, and before 7.9 for everyone.
 - COMMAND is evaluated in a subshell with standard input empty and stderr joined to stdout in one pipe, so the
-  order of the two is the true one. Its exit status is passed on.
-- After a TERM, INNER kills what is left of the group: children that ignore TERM do not stay behind. After a
+  order of the two is the true one. Its exit status is passed on. A subshell, because what it may do to its shell
+  (`exec`, `exit`, `trap`, `wait` for everything) must not reach the two above.
+- After a TERM the script kills what is left of the group: children that ignore TERM do not stay behind. After a
   normal end nothing is killed: a command may leave a daemon running, that may be its purpose.
 
-Limits: a process that leaves its group (`setsid`) is out of reach; on a host without `timeout` a connection
-that dies without a packet is noticed only when sshd notices. The same script runs local commands.
+For a short command the far side's price is one more shell, three forks and one `sleep` beside them. Limit: a process
+that leaves its group (`setsid`) is out of reach. The same script runs local commands, without the timer.
 """
 
 from __future__ import annotations
@@ -32,21 +36,21 @@ NAME = "runbook-bot"
 KILL_AFTER_S = 5
 """Between TERM and KILL on the far side."""
 
-OUTER = (
-    f'if timeout -k 1 1 true 2>/dev/null; then exec timeout -k {KILL_AFTER_S} "$1" sh -c "$2" "$0" "$3"; fi; '
-    'exec sh -c "$2" "$0" "$3"'
-)
-
-INNER = (
-    # Its own words (a shell may report the watcher's end) go nowhere; the command's stderr is joined below.
+SCRIPT = (
+    # Its own words (a shell may report a killed helper) go nowhere; the command's stderr is joined below.
     "exec 3<&0 </dev/null 2>/dev/null; "
     "trap _rb_term=1 TERM; "
+    # The timer comes first: until it sleeps it has no child whose id "$!" could be.
+    '[ -n "$1" ] && { ( trap \'\' TERM; trap \'kill -KILL "$!"; exit\' USR1; sleep "$1" & wait; '
+    f'kill -0 "$$" || exit; kill -TERM 0; sleep {KILL_AFTER_S}; kill -KILL 0 ) >/dev/null 3<&- & '
+    "_rb_timer=$!; }; "
     "( trap '' TERM; while read -r _; do kill -TERM 0; done <&3; kill -KILL 0 ) >/dev/null & "
     "_rb_watch=$!; exec 3<&-; "
     # The leading space keeps a command that starts with a dash from being read as an option of eval.
-    '( trap - TERM; _rb_command=$1; shift; eval " $_rb_command" ) 2>&1; '
+    '( trap - TERM; _rb_command=$2; shift 2; eval " $_rb_command" ) 2>&1; '
     "_rb_status=$?; "
     'if [ -n "$_rb_term" ]; then kill -KILL 0; fi; '
+    '[ -n "$1" ] && kill -USR1 "$_rb_timer"; '
     'kill -KILL "$_rb_watch"; exit "$_rb_status"'
 )
 
@@ -62,12 +66,12 @@ Ending = Literal["exited", "signalled", "deadline", "stopped", "lost"]
 def wire_line(command: str, *, timeout_s: float) -> str:
     """What is sent to a host for `command`; the far side's own deadline is a little behind ours, as a backstop."""
     seconds = str(math.ceil(timeout_s) + KILL_AFTER_S)
-    return "exec " + shlex.join(["sh", "-c", OUTER, NAME, seconds, INNER, command])
+    return "exec " + shlex.join(["sh", "-c", SCRIPT, NAME, seconds, command])
 
 
 def local_argv(command: str) -> list[str]:
     """The same for this machine, where our own deadline is enough."""
-    return ["/bin/sh", "-c", INNER, NAME, command]
+    return ["/bin/sh", "-c", SCRIPT, NAME, "", command]
 
 
 def command_of(line: str) -> str:
@@ -76,7 +80,7 @@ def command_of(line: str) -> str:
         words = shlex.split(line)
     except ValueError:
         return line
-    return words[-1] if len(words) == 8 and words[4] == NAME else line
+    return words[-1] if len(words) == 7 and words[4] == NAME else line
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 from bot.clients.command import Output, Ran, wire_line
 from bot.clients.ssh_session import SshSession
-from bot.errors import ActionFailed, ActionRetry
+from bot.errors import ActionError, ActionFailed, ActionRetry
 
 if TYPE_CHECKING:
     import asyncssh
@@ -63,6 +63,8 @@ class _Entry:
     connection: asyncssh.SSHClientConnection | None = None
     users: int = 0
     closing: asyncio.TimerHandle | None = None
+    instead_of: _Entry | None = None
+    """Closed to make room for this one, which connects when that has said goodbye."""
 
 
 class SshPool:
@@ -154,10 +156,12 @@ class SshPool:
     @contextlib.asynccontextmanager
     async def _used(self, host: SshHost) -> AsyncIterator[_Entry]:
         async with self._room:
+            evicted = None
             while host not in self._entries and len(self._entries) >= self._connections:
-                if not await self._evict_one():
+                evicted = self._evict_one()
+                if evicted is None:
                     await self._room.wait()
-            entry = self._entries.setdefault(host, _Entry())
+            entry = self._entries.setdefault(host, _Entry(instead_of=evicted))
             entry.users += 1
             if entry.closing is not None:
                 entry.closing.cancel()
@@ -170,13 +174,15 @@ class SshPool:
             async with self._room:
                 self._room.notify_all()
 
-    async def _evict_one(self) -> bool:
-        """Make room by closing the connection that has been idle longest; False when all are in use."""
+    def _evict_one(self) -> _Entry | None:
+        """Take out the one that has been idle longest and begin to close it; None when all are in use."""
         idle = next((host for host, entry in self._entries.items() if not entry.users), None)
         if idle is None:
-            return False
-        await self._close(self._entries.pop(idle))
-        return True
+            return None
+        evicted = self._entries.pop(idle)
+        if evicted.connection is not None:
+            evicted.connection.close()
+        return evicted
 
     def _close_later(self, host: SshHost, entry: _Entry) -> None:
         # Used last, evicted last: the dict's order is the order of use.
@@ -245,6 +251,9 @@ class SshPool:
         self, host: SshHost, entry: _Entry, timeout_s: float
     ) -> asyncssh.SSHClientConnection:
         async with entry.lock:
+            if entry.instead_of is not None:
+                await self._close(entry.instead_of)
+                entry.instead_of = None
             if entry.connection is None or entry.connection.is_closed():
                 entry.connection = None
                 entry.connection = await self._open(host, timeout_s)
@@ -255,25 +264,38 @@ class SshPool:
 
         # At INFO it would log every command line with its values.
         asyncssh.set_log_level(logging.WARNING)
-        options = await self._checked_options(host, timeout_s)
+        given = self._options(host, timeout_s)
+        if self._known_hosts is None:
+            # The configuration file alone says which keys are trusted, and it may say: all.
+            given = {"options": await self._checked_options(host, timeout_s), "config": None}
         try:
             async with asyncio.timeout(timeout_s):
-                return await asyncssh.connect(host.address or host.name, options=options, config=None)
-        except (asyncssh.HostKeyNotVerifiable, asyncssh.KeyExchangeFailed) as error:
-            raise self._untrusted(host, options, error) from error
-        except asyncssh.PermissionDenied as error:
-            raise ActionFailed(
+                return await asyncssh.connect(**{**given, "host": host.address or host.name})
+        except (asyncssh.Error, OSError, ValueError) as error:
+            # Looked at once more where nothing is urgent: a set-up that cannot be used is told as that.
+            options = await self._checked_options(host, timeout_s)
+            raise await self._not_opened(host, options, timeout_s, error) from error
+
+    async def _not_opened(
+        self, host: SshHost, options: Any, timeout_s: float, error: Exception
+    ) -> ActionError:
+        """What it means that there is no connection to a host whose set-up is fine."""
+        import asyncssh  # noqa: PLC0415
+
+        if isinstance(error, asyncssh.HostKeyNotVerifiable | asyncssh.KeyExchangeFailed):
+            return self._untrusted(host, options, error)
+        if isinstance(error, asyncssh.PermissionDenied):
+            return ActionFailed(
                 f"{host.name} refused the login as {options.username!r}; nothing was sent",
                 hint="check that the bot's public key is in authorized_keys there and its private key is readable here",
-            ) from error
-        except (asyncssh.Error, OSError) as error:
-            hung_up = isinstance(error, asyncssh.DisconnectError | ConnectionResetError)
-            if hung_up and await self._has_another_key(host, options, timeout_s):
-                raise self._untrusted(host, options, error) from error
-            raise ActionRetry(
-                f"{host.name} ({host.where}) cannot be reached: {_reason(error)}; nothing was sent",
-                hint="check that it is up and that sshd listens there, then try again",
-            ) from error
+            )
+        hung_up = isinstance(error, asyncssh.DisconnectError | ConnectionResetError)
+        if hung_up and await self._has_another_key(host, options, timeout_s):
+            return self._untrusted(host, options, error)
+        return ActionRetry(
+            f"{host.name} ({host.where}) cannot be reached: {_reason(error)}; nothing was sent",
+            hint="check that it is up and that sshd listens there, then try again",
+        )
 
     async def _has_another_key(self, host: SshHost, options: Any, timeout_s: float) -> bool:
         """Whether it hung up because none of its host keys is of a known kind: asked by offering every kind."""

@@ -17,6 +17,7 @@ from bot.actions.base import Outcome
 from bot.actions.shell import ShellAction
 from bot.catalog.schema import Host
 from bot.catalog.templating import render
+from bot.clients.command import KILL_AFTER_S, wire_line
 from bot.clients.ssh import SshPool
 from bot.errors import ActionFailed, ActionRetry
 from tests.fakes.actions import STAGING, Bench, Told, catalog, short
@@ -144,14 +145,14 @@ async def test_a_cancelled_call_ends_the_remote_process(bench: Bench) -> None:
     await gone(mark)
 
 
-async def test_a_host_without_timeout_runs_commands_and_still_ends_them(bench: Bench, tmp_path: Path) -> None:
+async def test_a_host_with_little_on_it_runs_commands_and_still_ends_them(
+    bench: Bench, tmp_path: Path
+) -> None:
     bare = tmp_path / "bin"
     bare.mkdir()
-    for name in ("sh", "sleep", "true"):
+    for name in ("sh", "sleep"):
         (bare / name).symlink_to(f"/bin/{name}")
     mark, command = sleeper()
-    from bot.clients.command import wire_line
-
     line = f"PATH={bare}; export PATH; {wire_line(f'echo up; {command}', timeout_s=5)}"
     connection = await connected(bench)
     process = await connection.create_process(line)
@@ -159,6 +160,32 @@ async def test_a_host_without_timeout_runs_commands_and_still_ends_them(bench: B
     process.stdin.write_eof()
     await process.wait()
     await gone(mark)
+
+
+async def test_the_far_side_holds_the_deadline_by_itself(bench: Bench) -> None:
+    mark, command = sleeper()
+    connection = await connected(bench)
+    # Nobody says anything more: one second is all it was given.
+    process = await connection.create_process(wire_line(f"echo up; {command}", timeout_s=1 - KILL_AFTER_S))
+    assert await process.stdout.readline() == "up\n"
+    await process.wait()
+    await gone(mark)
+
+
+async def test_after_a_normal_end_nothing_of_ours_stays_on_the_host(bench: Bench) -> None:
+    seconds = 700_000 + uuid4().int % 100_000
+    connection = await connected(bench)
+    for _ in range(10):
+        ran = await connection.run(wire_line("exit 3", timeout_s=seconds - KILL_AFTER_S))
+        assert ran.exit_status == 3
+    await gone(f"sleep {seconds}")
+    await gone(f"runbook-bot {seconds}")
+
+
+async def test_a_command_may_do_to_its_shell_what_it_likes(bench: Bench) -> None:
+    for command in ("exec echo done", "sleep 0 & wait; echo done; exit 0", "trap 'echo done' EXIT; true"):
+        outcome = await run(bench, command)
+        assert (outcome.verdict, outcome.output) == ("succeeded", "done\n"), command
 
 
 async def connected(bench: Bench) -> asyncssh.SSHClientConnection:
