@@ -138,8 +138,8 @@ def test_github_gets_one_command_a_problem_and_no_text_can_become_another(folder
         '::{{ params.unit }} stands inside "…" quotes; move it out, as a word of its own',
         "::error file=run books/broken%2Ca%3Ab.yaml,line=5,col=14,title=RB021 unknown action"
         "::there is no action 'gone'%0Ahint: known actions: none",
-        "::warning file=run books/broken%2Ca%3Ab.yaml,line=6,col=27,title=RB042 a change without a way back"
-        "::'shell' changes something and says nothing about the way back%0Ahint: add rollback: (a command, a step, or"
+        "::warning file=run books/broken%2Ca%3Ab.yaml,line=6,col=28,title=RB042 a change without a way back"
+        "::'shell-2' changes something and says nothing about the way back%0Ahint: add rollback: (a command, a step, or"
         ' {manual: "…"}), or irreversible: true; read_only: true when it only looks',
     ]
 
