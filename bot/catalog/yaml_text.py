@@ -15,11 +15,12 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from typing import Any, cast
 
 import yaml
 
-from bot.catalog.source import DEPTH_LIMIT, Builder, Document, Location, Mark, NotReadable
+from bot.catalog.source import DEPTH_LIMIT, Builder, Document, Lines, Location, Mark, NotReadable
 
 _PLAIN, _TEXT = "plain", "text"
 _STANDARD = "tag:yaml.org,2002:"
@@ -72,6 +73,42 @@ def read(text: str, document: Document) -> None:
     if node is None:
         raise NotReadable("RB002", "the file is empty", (1, 1))
     document.data = _Reader(document).value(node, ())
+
+
+@dataclass(frozen=True)
+class Listed:
+    """Where a list stands in a text, and each of its items, as offsets; block items without what follows them."""
+
+    is_flow: bool
+    start: int
+    end: int
+    items: tuple[tuple[int, int], ...]
+
+
+def find_list(text: str, key: str) -> Listed | None:
+    """The list under a key of the outermost mapping, for writing into a file by hand; None where there is none."""
+    node = _compose(text)
+    pairs = node.value if isinstance(node, yaml.MappingNode) else []
+    found = next((value for name, value in pairs if name.value == key), None)
+    if not isinstance(found, yaml.SequenceNode):
+        return None
+    lines = Lines(text)
+    return Listed(
+        is_flow=bool(found.flow_style),
+        start=lines.offset(_mark(found.start_mark)),
+        end=lines.offset(_mark(found.end_mark)),
+        items=tuple(
+            (lines.offset(_mark(item.start_mark)), lines.offset(_last(item))) for item in found.value
+        ),
+    )
+
+
+def _last(node: yaml.Node) -> Mark:
+    """Where a node's own text ends; the grammar ends a block only where the next thing begins."""
+    if not isinstance(node, yaml.CollectionNode) or node.flow_style or not node.value:
+        return _mark(node.end_mark)
+    leaf = node.value[-1]
+    return _last(leaf[1] if isinstance(leaf, tuple) else leaf)
 
 
 def _compose(text: str) -> yaml.Node | None:
