@@ -1,4 +1,4 @@
-"""Which Git commit a folder is at, read from Git's own files; git itself is asked only whether files differ."""
+"""Which Git commit a folder is at, read from Git's own files; git itself is asked what only it knows."""
 
 from __future__ import annotations
 
@@ -20,20 +20,33 @@ def commit_of(folder: Path) -> str:
 
 def is_dirty(folder: Path) -> bool:
     """Whether files below `folder` differ from the commit; False where git cannot be asked."""
+    answer = _ask(folder, "--no-optional-locks", "status", "--porcelain", "--", ".")
+    return bool(answer and answer.strip())
+
+
+def committer_of(folder: Path) -> str:
+    """Who would commit in `folder`, by the address Git has of them; "" where it has none."""
+    return (_ask(folder, "config", "user.email") or "").strip()
+
+
+def _ask(folder: Path, *arguments: str) -> str | None:
+    """What git answers in a repository; None where it cannot be asked or says no."""
     program = shutil.which("git")
     if program is None or _git_folder(folder) is None:
-        return False
+        return None
     try:
-        done = subprocess.run(  # noqa: S603 - a fixed command, its path resolved above
-            [program, "--no-optional-locks", "status", "--porcelain", "--", "."],
+        done = subprocess.run(  # noqa: S603 - fixed arguments, the program's path resolved above
+            [program, *arguments],
             cwd=folder,
             capture_output=True,
+            text=True,
+            errors="replace",
             timeout=_GIT_TIMEOUT_S,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):
-        return False
-    return done.returncode == 0 and bool(done.stdout.strip())
+        return None
+    return done.stdout if done.returncode == 0 else None
 
 
 def _git_folder(folder: Path) -> Path | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from bot.cli.catalog import path_argument
 from bot.cli.output import (
     COULD_NOT_RUN,
     FINE,
@@ -25,7 +26,7 @@ ALL = "all"
 
 
 @click.command()
-@click.argument("path", type=click.Path(path_type=Path), default=Path("runbooks"))
+@path_argument
 @click.option(
     "--format",
     "form",
@@ -43,7 +44,7 @@ ALL = "all"
 def lint(
     context: click.Context, path: Path, *, form: str, as_json: bool, strict: bool, explain: str | None
 ) -> None:
-    """Check the catalog in PATH (./runbooks when left out).
+    """Check the catalog in PATH (that of BOT_CATALOG or ./runbooks when left out).
 
     Prints `path:line:column: CODE message` for each problem and exits with 1 if there is any, with 0 if there
     are only warnings, and with 2 if there is no catalog to check.

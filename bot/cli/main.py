@@ -40,6 +40,10 @@ SECTIONS: Mapping[str, Table] = MappingProxyType(
                 "Print the whole conversation that a page would lead to, touching nothing.",
             ),
             "lint": ("bot.cli.lint:lint", "Check a catalog and show every problem with its line."),
+            "promote": (
+                "bot.cli.promote:promote",
+                "Let an action or runbook, as it is now, into an environment.",
+            ),
             "rbac": ("bot.cli.rbac:rbac", "Print the ClusterRole that the catalog's kubernetes steps need."),
         },
         "What happened": {

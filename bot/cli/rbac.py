@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bot.cli.catalog import path_argument
 from bot.cli.output import put, tell
 
 if TYPE_CHECKING:
@@ -17,15 +18,15 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("path", type=click.Path(path_type=Path), default=Path("runbooks"))
+@path_argument
 @click.option("--name", default="runbook-bot", show_default=True, help="The role's name.")
 @click.option("--cluster", default="", help="Only for the steps that run in this cluster of catalog.yaml.")
 def rbac(path: Path, *, name: str, cluster: str) -> None:
-    """Print the smallest ClusterRole for the catalog in PATH (./runbooks when left out), as YAML.
+    """Print the smallest ClusterRole for the catalog in PATH, as YAML.
 
     It covers every kubernetes step, its way back and its dry run, and nothing else. Bind it to the bot's account
     with a ClusterRoleBinding where steps act on nodes; otherwise with a RoleBinding in each namespace of
-    catalog.yaml.
+    catalog.yaml. PATH is that of BOT_CATALOG or ./runbooks when left out.
     """
     from bot.actions.kubernetes.permissions import rules
     from bot.actions.registry import input_models

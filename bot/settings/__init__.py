@@ -5,7 +5,7 @@ rows.py          every variable: what it is, where to get it, how its text is re
 values.py        how the text of one variable becomes a value
 """
 
-from bot.settings.environment import Settings
+from bot.settings.environment import Settings, catalog_folder
 from bot.settings.rows import ROWS, Row, readme_table
 
-__all__ = ["ROWS", "Row", "Settings", "readme_table"]
+__all__ = ["ROWS", "Row", "Settings", "catalog_folder", "readme_table"]

@@ -92,6 +92,13 @@ class Settings(BaseModel):
         return tuple(sorted(values - {""}, key=len, reverse=True))
 
 
+def catalog_folder(environ: Mapping[str, str] | None = None) -> Path:
+    """Where the catalog is, for commands that read it and need nothing else to be right."""
+    row = next(row for row in ROWS if row.field == "catalog_path")
+    text = (os.environ if environ is None else environ).get(row.variable, "").strip()
+    return Path(text or row.default)
+
+
 class _Reading:
     """One reading of the environment: the values so far, and every problem met."""
 
