@@ -12,7 +12,6 @@ from bot.catalog.schema import Catalog, Expect
 from bot.engine.admission import Admission
 from bot.engine.attending import Attendant
 from bot.engine.driver import Driver
-from bot.engine.entitlement import Entitlement
 from bot.engine.execution import Execution
 from bot.engine.ledger import Ledger
 from bot.engine.making import Maker
@@ -103,7 +102,6 @@ def _wired(world: World, journal: SqliteJournal) -> Stage:
             maker=maker,
             starting=starting,
             execution=execution,
-            entitlement=Entitlement(directory=cast, catalog=catalog, clock=clock),
             directory=cast,
             catalog=catalog,
             clock=clock,
