@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
 
 from aiohttp import web
 
@@ -25,6 +26,10 @@ from bot.errors import (
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 RETRY_AFTER_S = 10
+HEADERS: Mapping[str, str] = MappingProxyType(
+    {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+)
+"""What every answer carries: it is nobody's to keep, and it is what it says it is."""
 
 _log = logging.getLogger(__name__)
 
@@ -83,14 +88,14 @@ def response_to(error: BotError, *, new_reference: Callable[[], str]) -> web.Res
     if status == 503:
         # PagerDuty tries again for 48 hours after a 5xx, so nothing is lost by saying so.
         headers["Retry-After"] = str(RETRY_AFTER_S)
-        return web.json_response(
+        return _answer(
             error_body(
                 error.stable_code, message="the journal cannot take this now", hint="send it again later"
             ),
             status=status,
             headers=headers,
         )
-    return web.json_response(
+    return _answer(
         error_body(error.stable_code, message=error.message, hint=error.hint), status=status, headers=headers
     )
 
@@ -99,7 +104,7 @@ def response_to_unknown(error: BaseException, *, new_reference: Callable[[], str
     """The answer to an error nobody foresaw: a reference into the log, never its text."""
     reference = new_reference()
     _log.error("request broke, reference %s", reference, exc_info=error)
-    return web.json_response(
+    return _answer(
         error_body(
             "internal", message=f"something broke here; reference {reference}", hint="look it up in the log"
         ),
@@ -118,15 +123,19 @@ def answering(handler: Handler, *, new_reference: Callable[[], str]) -> Handler:
         except web.HTTPException as error:
             code, message = _WORDS.get(error.status, ("http", error.reason.lower()))
             allowed = error.headers.get("Allow")
-            return web.json_response(
+            return _answer(
                 error_body(code, message=message),
                 status=error.status,
-                headers={"Allow": allowed} if allowed else None,
+                headers={"Allow": allowed} if allowed else {},
             )
         except Exception as error:  # noqa: BLE001 - the door: whatever it is, the caller gets a reference
             return response_to_unknown(error, new_reference=new_reference)
 
     return answered
+
+
+def _answer(body: object, *, status: int, headers: Mapping[str, str] = MappingProxyType({})) -> web.Response:
+    return web.json_response(body, status=status, headers={**HEADERS, **headers})
 
 
 def _status_of(error: BotError) -> int | None:

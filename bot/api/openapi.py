@@ -77,7 +77,7 @@ class _Components:
             wanted += [
                 (returned.shape, "serialization") for returned in one.answers if returned.shape is not str
             ]
-            wanted += [(one.body, "validation")] if one.takes_json else []
+            wanted += [(one.looks, "validation")] if one.looks is not Nothing else []
         inputs = [
             (number, mode, TypeAdapter(shape).core_schema) for number, (shape, mode) in enumerate(wanted)
         ]
@@ -102,15 +102,10 @@ def _operation(one: Route, components: _Components) -> Json:
     parameters = list(_parameters(one))
     if parameters:
         operation["parameters"] = parameters
-    if one.takes_json:
+    if one.looks is not Nothing:
         operation["requestBody"] = {
             "required": True,
-            "content": {"application/json": {"schema": components.of(one.body)}},
-        }
-    elif one.method == "POST":
-        operation["requestBody"] = {
-            "required": True,
-            "content": {"application/json": {"schema": {"type": "object"}}},
+            "content": {"application/json": {"schema": components.of(one.looks)}},
         }
     return operation
 

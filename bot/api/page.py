@@ -125,7 +125,7 @@ def _article(method: str, path: str, operation: Json) -> Iterator[str]:
     body = _name_of(operation.get("requestBody", {}))
     if body:
         yield f"<h4>Body</h4><p>{_link(body)}</p>"
-    yield f"<pre>{escape(_curl(method, path, operation, body))}</pre>"
+    yield f"<pre>{escape(_curl(path, operation, body))}</pre>"
     yield "<h4>Answers</h4><table>"
     for status, answer in operation["responses"].items():
         kind = "fine" if status < "400" else "no"
@@ -153,7 +153,7 @@ def _parameters(parameters: Any) -> Iterator[str]:
     yield "</table>"
 
 
-def _curl(method: str, path: str, operation: Json, body: str) -> str:
+def _curl(path: str, operation: Json, body: str) -> str:
     lines = [f"curl -sS https://bot.example.com{path}"]
     if operation["security"] == [{"bearer": []}]:
         lines.append('-H "Authorization: Bearer $TOKEN"')
@@ -163,9 +163,8 @@ def _curl(method: str, path: str, operation: Json, body: str) -> str:
         lines.append('-H "X-PagerDuty-Signature: v1=…"')
     if body:
         lines.append("-H 'Content-Type: application/json'")
-        lines.append(f"-d '{json.dumps(SAMPLES.get(body, {}), ensure_ascii=False)}'")
-    elif method == "POST":
-        lines.append("-d @notification.json")
+        sample = json.dumps(SAMPLES[body], ensure_ascii=False) if body in SAMPLES else "@body.json"
+        lines.append(f"-d '{sample}'")
     return " \\\n  ".join(lines)
 
 

@@ -28,7 +28,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from bot.api.auth import ApiCaller, Unauthenticated
 from bot.api.body import raw_body
 from bot.api.doors import Doors
-from bot.api.errors import Handler, UnsupportedMedia, answering
+from bot.api.errors import HEADERS, Handler, UnsupportedMedia, answering
 from bot.errors import BadInput, NotFound, NotPermitted
 from bot.intake.foreign import line, load_object
 
@@ -39,7 +39,6 @@ Q = TypeVar("Q", bound=BaseModel)
 NAME_LIMIT = 200
 MOST_WRONG = 20
 
-HEADERS: Mapping[str, str] = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 _PLACE = re.compile(r"\{(\w+)\}")
 
 
@@ -105,6 +104,8 @@ class Route:
     entry: Entry
     role: str
     body: type[BaseModel]
+    looks: type[BaseModel]
+    """What a webhook's body looks like; its own reader checks it, after the sender is known."""
     query: type[BaseModel]
     answers: Sequence[Returns]
     refuses: Sequence[int]
@@ -137,6 +138,7 @@ def route(
     role: str = "",
     body: type[B] = Nothing,  # type: ignore[assignment]  # the default of a type variable
     query: type[Q] = Nothing,  # type: ignore[assignment]  # the default of a type variable
+    looks: type[BaseModel] = Nothing,
     refuses: Sequence[int] = (),
     takes: Mapping[str, str] | None = None,
 ) -> Callable[[RouteHandler[B, Q]], Route]:
@@ -154,6 +156,7 @@ def route(
             entry=entry,
             role=role,
             body=body,
+            looks=body if looks is Nothing else looks,
             query=query,
             answers=answers,
             refuses=refuses,

@@ -20,6 +20,7 @@ from bot.api.shapes import (
     RunbookLine,
     Runbooks,
     RunbookShown,
+    StepPlan,
     StepShown,
     TriggerShown,
 )
@@ -153,7 +154,9 @@ async def execute(doors: Doors, ask: Ask[Execute, Nothing]) -> Answer:
         return Answer(content=_planned(await doors.engine.foresee(runbook.name, caller, start)))
     run_id = await doors.engine.start(runbook.name, caller, start)
     run = await doors.engine.run(run_id)
-    return Answer(status=202, content=opened_record(run), headers={"Location": run_address(run_id)})
+    return Answer(
+        status=202, content=await opened_record(doors, run), headers={"Location": run_address(run_id)}
+    )
 
 
 def _repeatable(ask: Ask[Execute, Any]) -> Repeatable | None:
@@ -197,20 +200,24 @@ def _planned(foreseen: Foreseen) -> Planned:
 def _planned_step(foreseen: ForeseenStep) -> PlannedStep:
     step, made = foreseen.step, foreseen.made
     if made is None:
-        return PlannedStep(name=step.name, type=step.type, problem=foreseen.problem, hint=foreseen.hint)
+        return PlannedStep(
+            name=step.name, type=step.type, plan=None, problem=foreseen.problem, hint=foreseen.hint
+        )
     plan, policy = made.plan, made.policy
     return PlannedStep(
         name=step.name,
         type=step.type,
-        text=plan.text,
-        targets=[target.key for target in plan.targets],
-        will_run=list(plan.will_run),
-        state={str(label): str(text) for label, text in plan.shown.items()},
-        observable=plan.observable,
-        changes=plan.changes,
-        undo=plan.undo.text,
-        risk=plan.risk,
-        approvers=[] if made.is_unattended else list(policy.approvers),
-        min_approvals=0 if made.is_unattended else policy.min_approvals,
-        unattended=made.is_unattended,
+        plan=StepPlan(
+            text=plan.text,
+            targets=[target.key for target in plan.targets],
+            will_run=list(plan.will_run),
+            state={str(label): str(text) for label, text in plan.shown.items()},
+            observable=plan.observable,
+            changes=plan.changes,
+            undo=plan.undo.text,
+            risk=plan.risk,
+            approvers=[] if made.is_unattended else list(policy.approvers),
+            min_approvals=0 if made.is_unattended else policy.min_approvals,
+            unattended=made.is_unattended,
+        ),
     )

@@ -14,7 +14,9 @@ from bot.api.routing import Answer, Ask, Nothing, Returns, route
 from bot.api.shapes import AfterVersion, Cancel, Decide, Events, EventShown, History, RunPage
 from bot.api.sight import run_for
 from bot.engine.ports import ClickRef
+from bot.engine.records import trigger_of
 from bot.errors import NotPermitted, Stale
+from bot.intake.incident import fold as fold_incident
 from bot.journal.base import HistoryQuery, Recorded
 from bot.runs.events import EVENTS, Event, ProposalId, RunId
 from bot.runs.fold import fold
@@ -32,9 +34,11 @@ def run_address(run_id: RunId) -> str:
     return f"/api/v1/runs/{run_id}"
 
 
-def opened_record(run: Run) -> RunRecord:
+async def opened_record(doors: Doors, run: Run) -> RunRecord:
     """The record of a run as it was when it was opened: the same for ever, whenever it is asked for again."""
-    return record_of(fold(run.events[:1]))
+    first = fold(run.events[:1])
+    incident = await doors.engine.incident(run.incident_id)
+    return record_of(first, trigger=trigger_of(fold_incident(incident.events[:1]), first))
 
 
 @route(
@@ -140,7 +144,7 @@ async def show_report(doors: Doors, ask: Ask[Nothing, Nothing]) -> Answer:
     section="Runs",
     role=OPERATOR,
     body=Cancel,
-    answers=(_RECORD,),
+    answers=(Returns(202, RunRecord, "the run as it is now; it stops as soon as it can"),),
     refuses=(404, 409, 422),
 )
 async def cancel(doors: Doors, ask: Ask[Cancel, Nothing]) -> Answer:
@@ -148,7 +152,7 @@ async def cancel(doors: Doors, ask: Ask[Cancel, Nothing]) -> Answer:
     run = await run_for(doors, ask.caller, ask.path["run_id"])
     caller = await person_or_program(doors, ask.caller)
     await doors.engine.cancel(run.id, caller, reason=ask.body.reason)
-    return Answer(content=await doors.records.record(run.id))
+    return Answer(status=202, content=await doors.records.record(run.id))
 
 
 @route(

@@ -62,6 +62,27 @@ class Context(Strict):
     anomaly_score: Finite | None = None
 
 
+class Notification(BaseModel):
+    """A webhook of Alertmanager, version 4. What is not named here is taken as it comes."""
+
+    groupKey: str  # noqa: N815 - Alertmanager's name for it
+    alerts: Annotated[
+        list[Any], Field(description="each with status, labels, annotations, startsAt, endsAt, fingerprint")
+    ]
+
+
+class EventEnvelope(BaseModel):
+    """The part of a PagerDuty event that is insisted on; the rest is taken as it comes."""
+
+    id: Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,128}$", description="each id counts once")]
+
+
+class PagerDutyEvent(BaseModel):
+    """A V3 webhook of PagerDuty."""
+
+    event: EventEnvelope
+
+
 class Execute(Strict):
     """What to start."""
 
@@ -202,25 +223,29 @@ class RunbookShown(Shown):
     dry_run: bool
 
 
+class StepPlan(Shown):
+    """A step made concrete: what would be put before people."""
+
+    text: Annotated[str, Field(description="what it does, to what")]
+    targets: list[str]
+    will_run: Annotated[list[str], Field(description="the exact commands, requests or messages")]
+    state: Annotated[dict[str, str], Field(description="state now and after, by label")]
+    observable: bool
+    changes: Annotated[bool, Field(description="false for a step that only reads or speaks")]
+    undo: str
+    risk: str
+    approvers: list[str]
+    min_approvals: int
+    unattended: Annotated[bool, Field(description="a reviewed tag lets it run without a decision")]
+
+
 class PlannedStep(Shown):
-    """One step as it would run now, or why that is not known yet."""
+    """One step as it would run now, or why that is not known."""
 
     name: str
     type: str
-    text: Annotated[str, Field(description="what it does, to what")] = ""
-    targets: list[str] = Field(default_factory=list)
-    will_run: Annotated[list[str], Field(description="the exact commands, requests or messages")] = Field(
-        default_factory=list
-    )
-    state: Annotated[dict[str, str], Field(description="state now and after")] = Field(default_factory=dict)
-    observable: bool = True
-    changes: bool = True
-    undo: str = ""
-    risk: str = ""
-    approvers: list[str] = Field(default_factory=list)
-    min_approvals: int = 0
-    unattended: Annotated[bool, Field(description="a reviewed tag lets it run without a decision")] = False
-    problem: Annotated[str, Field(description="why it cannot be planned now; empty where it can")] = ""
+    plan: StepPlan | None
+    problem: Annotated[str, Field(description="why there is no plan")] = ""
     hint: str = ""
 
 

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from bot.api.auth import OPERATOR, Unauthenticated
 from bot.api.doors import Doors
 from bot.api.routing import Answer, Ask, Nothing, Returns, route
-from bot.api.shapes import Taken
+from bot.api.shapes import Notification, PagerDutyEvent, Taken
 from bot.api.sight import require_team
 from bot.errors import JournalUnavailable
 from bot.intake import inbox
@@ -34,6 +34,7 @@ MOST_TRIED = 16
     summary="Take a PagerDuty event",
     section="Signals",
     entry="pagerduty",
+    looks=PagerDutyEvent,
     answers=(TAKEN,),
     refuses=(400, 401, 413),
     takes={SIGNATURE_HEADER: "PagerDuty's signatures over the raw body"},
@@ -56,6 +57,7 @@ async def pagerduty(doors: Doors, ask: Ask[Nothing, Nothing]) -> Answer:
     summary="Take a notification of Alertmanager",
     section="Signals",
     entry="alertmanager",
+    looks=Notification,
     answers=(TAKEN,),
     refuses=(400, 401, 413),
     takes={"Authorization": "`Bearer <secret>`, or `Basic` with the secret as password"},

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bot.catalog.placeholders import references
 from bot.catalog.schema import Step
 from bot.engine.making import Made, Maker, NotMade
 from bot.engine.starting import Draft
+from bot.intake.foreign import strings_in
 from bot.runs.fold import fold
 from bot.runs.state import Run
 
@@ -46,8 +48,22 @@ async def foresee(draft: Draft, maker: Maker) -> Foreseen:
         try:
             made = await maker.make(run, key)
         except NotMade as problem:
-            steps.append(ForeseenStep(step=state.step, problem=problem.message, hint=problem.hint))
+            steps.append(_unforeseen(state.step, problem))
             continue
         environment = environment or made.environment
         steps.append(ForeseenStep(step=state.step, made=made))
     return Foreseen(run=run, steps=tuple(steps), environment=environment)
+
+
+def _unforeseen(step: Step, problem: NotMade) -> ForeseenStep:
+    """A step that cannot be made concrete now; that it waits for an earlier one is no fault of anybody's."""
+    texts = strings_in([step.input, step.arguments])
+    awaited = [path for text in texts for path in references(text) if path.startswith("steps.")]
+    if not awaited:
+        return ForeseenStep(step=step, problem=problem.message, hint=problem.hint)
+    names = ", ".join(f"{{{{ {path} }}}}" for path in dict.fromkeys(awaited))
+    return ForeseenStep(
+        step=step,
+        problem=f"it uses {names}, which an earlier step gives",
+        hint="it is planned when that step has run",
+    )

@@ -40,6 +40,7 @@ from tests.stories.reading import INCIDENTS, Reading
 
 ALICE, BOB, CAROL, GUEST, STRANGER = acme.ALICE, acme.BOB, acme.CAROL, acme.GUEST, acme.STRANGER
 JWT_SECRET = "story-jwt-secret-of-more-than-thirty-two-bytes"
+ALERTMANAGER_SECRET = "story-alertmanager-secret-of-more-than-thirty-two-bytes"
 Mode = Literal["socket", "http"]
 Json = dict[str, Any]
 
@@ -78,15 +79,22 @@ class Stage:
         async with sandbox as slack, StoryHost(folder) as host, aiohttp.ClientSession() as web:
             catalogs.write(folder / "runbooks", port=host.port, runbooks=runbooks, inventory=inventory)
             app = await App.build(_settings(folder, slack, host, mode), clock=clock)
+            stage = cls(
+                folder=folder, slack=slack, host=host, app=app, clock=clock, web=web, runbooks=runbooks
+            )
             try:
                 await app.start()
                 if mode == "http":
                     await slack.use_http(f"http://127.0.0.1:{app.port}/slack/events")
-                yield cls(
-                    folder=folder, slack=slack, host=host, app=app, clock=clock, web=web, runbooks=runbooks
-                )
+                yield stage
             finally:
-                await app.stop()
+                await stage.app.stop()
+
+    async def restart(self) -> None:
+        """The bot ends and another process of it begins, on the same journal."""
+        await self.app.stop()
+        self.app = await App.build(self.app.settings, clock=self.clock)
+        await self.app.start()
 
     # ------------------------------------------------------------ what happens outside
 
@@ -112,19 +120,35 @@ class Stage:
 
     async def event(self, **anomaly: Any) -> tuple[int, Json]:
         """Somebody's program reports a metric anomaly, with a token."""
-        token = mint(
+        token = self.token("operator", subject="anomaly-detector", name="Anomaly detector")
+        return await self.call("POST", "/api/v1/events", token=token, json=anomaly)
+
+    def token(
+        self, *roles: str, subject: str, name: str = "", email: str = "", teams: tuple[str, ...] = ("*",)
+    ) -> str:
+        """What lets a program in, for five minutes."""
+        return mint(
             JWT_SECRET.encode(),
             issuer="runbook-bot",
             audience="runbook-bot",
-            subject="anomaly-detector",
+            subject=subject,
             now=self.clock.now(),
             lifetime=timedelta(minutes=5),
-            name="Anomaly detector",
-            teams=["*"],
+            roles=roles,
+            teams=teams,
+            name=name,
+            email=email,
         )
-        url = f"http://127.0.0.1:{self.app.port}/api/v1/events"
-        async with self.web.post(url, json=anomaly, headers={"Authorization": f"Bearer {token}"}) as answer:
-            return answer.status, await answer.json()
+
+    async def call(
+        self, method: str, path: str, *, token: str = "", headers: dict[str, str] | None = None, **more: Any
+    ) -> tuple[int, Any]:
+        """A program calls the bot's server; gives the status and what came back, parsed where it is JSON."""
+        url = f"http://127.0.0.1:{self.app.port}{path}"
+        sent = {**({"Authorization": f"Bearer {token}"} if token else {}), **(headers or {})}
+        async with self.web.request(method, url, headers=sent, **more) as answer:
+            is_json = answer.content_type == "application/json"
+            return answer.status, await (answer.json() if is_json else answer.text())
 
     # ------------------------------------------------------------ what people do
 
@@ -256,6 +280,7 @@ def _settings(folder: Path, slack: Sandbox, host: StoryHost, mode: Mode) -> Sett
             "SLACK_API_URL": slack.base_url,
             "PAGERDUTY_WEBHOOK_SECRETS": pages.SECRET,
             "BOT_JWT_SECRET": JWT_SECRET,
+            "BOT_ALERTMANAGER_SECRETS": ALERTMANAGER_SECRET,
             "BOT_CATALOG": str(folder / "runbooks"),
             "BOT_DATABASE_URL": f"sqlite:///{folder / 'journal.db'}",
             "BOT_HTTP_HOST": "127.0.0.1",

@@ -1,0 +1,207 @@
+"""The description of the API: valid, complete, a page people can read, and true (the server is held against it)."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, assume, given, settings
+from openapi_spec_validator import OpenAPIV31SpecValidator
+from schemathesis.checks import CHECKS
+
+from bot.api.openapi import openapi
+from bot.api.page import CONTENT_SECURITY_POLICY, page
+from bot.api.routes import ROUTES
+from tests.api.test_every_route import TEAMS
+from tests.stories.catalogs import FLUSH
+from tests.stories.stage import ALERTMANAGER_SECRET, Stage
+from tests.stories.test_deciding import PARAMS
+
+DOCUMENT = openapi(ROUTES)
+LINE_LIMIT = 600
+"""Characters; each may take twelve bytes in a URL, and 8190 are read."""
+EXAMPLES = 25
+"""Requests made up for each operation: enough to meet every kind of wrong value, and done in seconds."""
+
+
+def test_it_is_valid_openapi_3_1() -> None:
+    assert DOCUMENT["openapi"].startswith("3.1")
+    assert list(OpenAPIV31SpecValidator(DOCUMENT).iter_errors()) == []
+
+
+def test_every_route_is_in_it_with_its_door_and_words_for_every_answer() -> None:
+    told = {(method.upper(), path) for path, methods in DOCUMENT["paths"].items() for method in methods}
+    assert told == {(one.method, one.path) for one in ROUTES}
+    for one in ROUTES:
+        operation = DOCUMENT["paths"][one.path][one.method.lower()]
+        assert operation["summary"]
+        assert operation["description"]
+        assert (operation["security"] == []) == (one.entry == "open")
+        assert all(answer["description"] for answer in operation["responses"].values())
+    names = [operation["operationId"] for path in DOCUMENT["paths"].values() for operation in path.values()]
+    assert len(set(names)) == len(names)
+
+
+def test_every_error_has_the_one_shape() -> None:
+    for path in DOCUMENT["paths"].values():
+        for operation in path.values():
+            for status, answer in operation["responses"].items():
+                if status >= "400" and "Readiness" not in str(answer):
+                    schema = answer["content"]["application/json"]["schema"]
+                    assert schema == {"$ref": "#/components/schemas/Error"}
+
+
+class Tags(HTMLParser):
+    """What a page is made of."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[tuple[str, dict[str, str | None]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.seen.append((tag, dict(attrs)))
+
+
+def test_the_page_loads_nothing_runs_nothing_and_every_link_in_it_leads_somewhere() -> None:
+    tags = Tags()
+    tags.feed(page(DOCUMENT))
+    assert not {"script", "img", "link", "iframe", "form", "object"} & {tag for tag, _ in tags.seen}
+    assert not [
+        one for _, attrs in tags.seen for one in attrs if one.startswith("on") or one in ("style", "src")
+    ]
+    ids = {attrs["id"] for _, attrs in tags.seen if "id" in attrs}
+    links = [attrs["href"] or "" for tag, attrs in tags.seen if tag == "a"]
+    assert {one[1:] for one in links if one.startswith("#")} <= ids
+    assert {one for one in links if not one.startswith("#")} == {"/api/v1/openapi.json"}
+    assert "default-src 'none'" in CONTENT_SECURITY_POLICY
+    assert "unsafe" not in CONTENT_SECURITY_POLICY
+
+
+def test_what_a_description_says_is_text_on_the_page_and_nothing_else() -> None:
+    evil = '<script>alert(1)</script>"><b x="'
+    hostile = openapi(ROUTES)
+    hostile["info"]["summary"] = hostile["info"]["description"] = evil
+    hostile["tags"][0]["name"] = evil
+    operation = hostile["paths"]["/api/v1/runbooks"]["get"]
+    operation |= {"summary": evil, "description": f"`{evil}` **{evil}**", "tags": [evil]}
+    operation["responses"]["200"]["description"] = evil
+    schema = hostile["components"]["schemas"]["Execute"]
+    schema["description"] = evil
+    schema["properties"]["dry_run"]["description"] = evil
+    tags = Tags()
+    tags.feed(page(hostile))
+    assert not [tag for tag, attrs in tags.seen if tag in ("script", "b") or "x" in attrs]
+
+
+class Served:
+    """The whole bot in a thread of its own, for a client that knows nothing of our event loop."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._up, self._down = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="served", daemon=True)
+        self.url = ""
+        self.token = ""
+        self.run_id = ""
+
+    async def _serve(self) -> None:
+        runbooks = {"flush": FLUSH, "scale": PARAMS}
+        async with Stage.open(self._folder, runbooks=runbooks, inventory=TEAMS) as stage:
+            self.token = stage.token(
+                "viewer", "operator", "approver", subject="fuzz", email="alice@acme.example"
+            )
+            starter = stage.token("operator", subject="starter")
+            _, run = await stage.call(
+                "POST", "/api/v1/runbooks/execute", token=starter, json={"runbook_name": "flush"}
+            )
+            await stage.rest()
+            self.run_id = run["run_id"]
+            self.url = f"http://127.0.0.1:{stage.app.port}"
+            self._up.set()
+            await asyncio.to_thread(self._down.wait)
+
+    def __enter__(self) -> Served:
+        self._thread.start()
+        assert self._up.wait(60)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._down.set()
+        self._thread.join(60)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with Served(tmp_path_factory.mktemp("served")) as running:
+        yield running
+
+
+HELD = (
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_headers_conformance",
+    "response_schema_conformance",
+    "negative_data_rejection",
+    "unsupported_method",
+)
+OPERATIONS = [(path, method) for path, methods in DOCUMENT["paths"].items() for method in methods]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize(("path", "method"), OPERATIONS, ids=[f"{m} {p}" for p, m in OPERATIONS])
+@pytest.mark.parametrize("mode", ["positive", "negative"])
+def test_made_up_requests_get_no_5xx_and_nothing_outside_the_description(
+    served: Served, path: str, method: str, mode: str
+) -> None:
+    schema = schemathesis.openapi.from_dict(DOCUMENT)
+    schema.config.update(base_url=served.url)
+    told = DOCUMENT["paths"][path][method]
+    if mode == "negative" and "{" not in path and not {"requestBody", "parameters"} & set(told):
+        pytest.skip("nothing of it can be wrong")
+    checks = [check for check in CHECKS.get_all() if check.__name__ in HELD]
+    assert len(checks) == len(HELD)
+    credentials = {"bearer": served.token, "alertmanager": ALERTMANAGER_SECRET, "pagerduty": "", "": ""}
+    door = next((name for one in told["security"] for name in one), "")
+    headers = {"Authorization": f"Bearer {credentials[door]}"} if credentials[door] else {}
+    met: set[int] = set()
+
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=schema[path][method].as_strategy(generation_mode=schemathesis.GenerationMode(mode)))
+    def holds(case: Any) -> None:
+        if mode == "positive":
+            _make_real(case, served)
+        # A longer line is refused before there is a request: that answer is the HTTP library's, and no part of the API.
+        assume(len(case.as_transport_kwargs()["url"] + str(case.query)) < LINE_LIMIT)
+        response = case.call(headers=headers)
+        met.add(response.status_code)
+        case.validate_response(response, checks=checks)
+
+    holds()
+    if mode == "positive" and door != "pagerduty" and not path.endswith("/decisions"):
+        assert met & {200, 202}, "it never got past the door, so nothing was tried"
+
+
+def _make_real(case: Any, served: Served) -> None:
+    """Made-up names are all unknown; behind known ones is where things could break."""
+    places = case.path_parameters or {}
+    real = {"run_id": served.run_id, "name": "flush"}
+    places.update({name: real[name] for name in places})
+    if isinstance(case.body, dict) and "runbook_name" in case.body:
+        case.body |= {"runbook_name": "scale", "environment": ""}
+        if isinstance(case.body.get("context"), dict):
+            case.body["context"]["service_id"] = "checkout"
+        case.body["params"] = {"workers": 3}
