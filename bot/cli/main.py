@@ -33,6 +33,7 @@ SECTIONS: Mapping[str, Table] = MappingProxyType(
                 "A workspace of your own: break a service, heal it by clicking Approve.",
             ),
             "manifest": ("bot.cli.manifest:manifest", "Print the app manifest for Slack."),
+            "completion": ("bot.cli.completion:completion", "Print the completion script of your shell."),
         },
         "The catalog": {
             "simulate": (
@@ -40,6 +41,8 @@ SECTIONS: Mapping[str, Table] = MappingProxyType(
                 "Print the whole conversation that a page would lead to, touching nothing.",
             ),
             "lint": ("bot.cli.lint:lint", "Check a catalog and show every problem with its line."),
+            "list": ("bot.cli.list:list_", "List the runbooks and actions."),
+            "show": ("bot.cli.show:show", "Tell one runbook or action: steps, trigger, who approves, undo."),
             "promote": (
                 "bot.cli.promote:promote",
                 "Let an action or runbook, as it is now, into an environment.",

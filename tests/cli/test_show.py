@@ -1,0 +1,170 @@
+"""`runbookctl list`, `show` and `completion`: what there is, told whole, and typed with few keys."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from bot.cli.main import main
+from tests.house.tree import ROOT
+
+SHIPPED = str(ROOT / "runbooks")
+
+
+def ctl(*arguments: str) -> Result:
+    return CliRunner().invoke(main, [*arguments, "--catalog", SHIPPED])
+
+
+def test_list_has_a_line_for_each_runbook_and_action() -> None:
+    result = ctl("list")
+    lines = result.stdout.splitlines()
+    assert result.exit_code == 0
+    assert lines[0].split() == ["kind", "name", "where", "steps", "what"]
+    assert [line.split()[1] for line in lines if line.startswith("action")][:2] == [
+        "clear-redis-cache",
+        "disk-usage",
+    ]
+    assert next(line for line in lines if "scale-payment-api" in line).split()[:4] == [
+        "runbook", "scale-payment-api", "prod", "3",
+    ]  # fmt: skip
+    assert "12 listed" in result.stderr
+
+
+def test_list_can_be_narrowed() -> None:
+    assert {line.split()[0] for line in ctl("list", "--actions").stdout.splitlines()[1:]} == {"action"}
+    told = json.loads(ctl("list", "--service", "payments-api", "--json").stdout)
+    assert [one["name"] for one in told] == ["disable-new-checkout", "scale-payment-api"]
+    refused = ctl("list", "--service", "payment-apy")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "did you mean payment-api?" in refused.stderr
+
+
+def test_a_runbook_is_told_with_its_steps_trigger_approvers_and_undo() -> None:
+    told = json.loads(ctl("show", "disable-new-checkout", "--json").stdout)
+    first, second = told["steps"]
+    assert first["does"] == "sends PUT https://flags.acme.example/api/v1/flags/new-checkout"
+    assert first["undo"] == "sends PUT https://flags.acme.example/api/v1/flags/new-checkout"
+    assert second["does"].startswith("restart deployment payment-workers in namespace payments")
+    assert (told["where"], told["rollback_on_failure"]) == ({"scopes": ["prod"], "promoted_to": []}, True)
+    assert "the metric error_rate" in told["fits"]
+    rights = {right["steps"][0]: right for right in told["approval"]}
+    assert (rights["turn-off"]["min_approvals"], rights["turn-off"]["by"]) == (2, "step")
+    assert rights["turn-off"]["approvers"] == ["S0PAYMENTS", "amira@acme.example", "luis@acme.example"]
+    assert rights["hand-over"]["asks"] is False
+    assert len(told["digest"]) == 64
+
+
+def test_a_runbook_is_told_in_words() -> None:
+    out = ctl("show", "scale-payment-api").stdout
+    assert "check    error_rate is checked after 10 min, worse above 2.5\n" in out
+    assert "params   replicas (" in out
+    assert (
+        "payment-api  prod         scale-out       1 of S0PAYMENTS, amira@acme.example, luis@acme.example"
+        in out
+    )
+
+
+def test_an_action_is_told_with_where_it_may_run_and_who_uses_it() -> None:
+    out = ctl("show", "clear-redis-cache").stdout
+    assert "where     staging\n" in out
+    assert "undo      cannot be undone\n" in out
+    assert "used by   clear-session-cache\n" in out
+    told = json.loads(ctl("show", "set-feature-flag", "--json").stdout)
+    assert (told["approvers"], told["params"][0]["takes"]) == (
+        ["payments-oncall"],
+        "one of new-checkout, instant-refunds",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"), [("clear-redis-cach", "did you mean"), ("xyzzy", "runbookctl list")]
+)
+def test_what_is_not_there_is_answered_with_the_nearest(name: str, hint: str) -> None:
+    result = ctl("show", name)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert hint in result.stderr
+
+
+def test_show_loads_no_client_of_anything_outside() -> None:
+    script = (
+        "import sys\nfrom bot.cli.main import main\n"
+        f"main(['show', 'clear-redis-cache', '--catalog', {SHIPPED!r}], standalone_mode=False)\n"
+        "print(sorted({'slack_bolt', 'slack_sdk', 'kubernetes', 'asyncssh', 'aiohttp'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.endswith("[]\n")
+
+
+# ---------------------------------------------------------------- completion
+
+
+def completed(shell: str, words: str, count: int, **environment: str) -> str:
+    script = "import sys; sys.argv[0] = 'runbookctl'\nfrom bot.cli.main import main\nmain()"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={
+            **os.environ,
+            "_RUNBOOKCTL_COMPLETE": f"{shell}_complete",
+            "COMP_WORDS": words,
+            "COMP_CWORD": str(count),
+            "BOT_CATALOG": SHIPPED,
+            **environment,
+        },
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert done.stderr == ""
+    return done.stdout
+
+
+def test_names_of_runbooks_and_actions_complete() -> None:
+    assert completed("bash", "runbookctl show re", 2) == (
+        "plain,relieve-product-search\nplain,restart-service\nplain,restart-web-frontend\n"
+    )
+    assert completed("bash", "runbookctl promote --action set-s", 3) == "plain,set-search-replicas\n"
+    assert completed("bash", "runbookctl promote --runbook sc", 3) == "plain,scale-payment-api\n"
+
+
+def test_commands_complete_too_and_a_folder_that_is_not_there_completes_nothing(tmp_path: Path) -> None:
+    assert "promote" in completed("zsh", "runbookctl pro", 1)
+    assert completed("bash", "runbookctl show re", 2, BOT_CATALOG=str(tmp_path / "none")).strip() == ""
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_each_shell_gets_its_script(shell: str) -> None:
+    result = CliRunner().invoke(main, ["completion", shell])
+    assert result.exit_code == 0
+    assert f"_RUNBOOKCTL_COMPLETE={shell}_complete" in result.stdout
+
+
+def test_the_documented_line_completes_in_a_real_bash() -> None:
+    bin_folder = Path(sys.executable).parent
+    script = (
+        'eval "$(runbookctl completion bash)"\n'
+        "COMP_WORDS=(runbookctl show rest); COMP_CWORD=2; _runbookctl_completion runbookctl rest show\n"
+        'printf "%s\\n" "${COMPREPLY[@]}"\n'
+    )
+    done = subprocess.run(
+        ["bash", "-c", script],
+        env={
+            **os.environ,
+            "PATH": f"{bin_folder}:{os.environ['PATH']}",
+            "PYTHONPATH": str(ROOT),
+            "BOT_CATALOG": SHIPPED,
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout.split() == ["restart-service", "restart-web-frontend"]
