@@ -13,6 +13,7 @@ import asyncio
 import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cache
 from uuid import uuid4
 
@@ -44,6 +45,7 @@ from bot.engine.measuring import Measuring
 from bot.engine.operations import Operations
 from bot.engine.pager import Pager
 from bot.engine.reception import Reception
+from bot.engine.records import Records
 from bot.engine.rows import bring_up
 from bot.engine.starting import Starting
 from bot.engine.stored import codec
@@ -51,8 +53,10 @@ from bot.engine.suggesting import Suggester
 from bot.engine.worker import Worker
 from bot.intake.inbox import Self
 from bot.intake.incident import Incident
+from bot.journal.base import NumbersQuery
 from bot.journal.sqlite import SqliteJournal
 from bot.runs.state import Run
+from bot.runs.statistics import summary
 from bot.settings import Settings
 from bot.slack.delivery import Courier
 from bot.slack.directory import SlackDirectory
@@ -66,6 +70,9 @@ from bot.telemetry import Redactor, configure_logging
 log = structlog.get_logger()
 
 CATALOG_LOOK_EVERY_S = 3.0
+HOME_NUMBERS = 5
+"""Actions told of at Home; all of them by `/runbook stats`."""
+HOME_NUMBERS_SINCE = timedelta(days=90)
 
 
 @dataclass
@@ -288,6 +295,12 @@ async def _wire(
             writer=writer,
             fallback=settings.pagerduty_from,
         )
+
+    async def in_brief() -> Sequence[str]:
+        since = clock.now() - HOME_NUMBERS_SINCE
+        return summary(await records.statistics(NumbersQuery(since=since)), most=HOME_NUMBERS)
+
+    records = Records(ledger=ledger)
     door = SlackDoor(
         Access(
             mode=settings.slack_mode,
@@ -301,6 +314,7 @@ async def _wire(
         journal=journal,
         clock=clock,
         wake=reception.wake,
+        numbers=in_brief,
     )
     return make(
         settings=settings,

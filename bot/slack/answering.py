@@ -13,6 +13,7 @@ import structlog
 from bot.catalog.params import BadParams
 from bot.errors import BotError, CatalogError, DeliveryError, JournalError, Refused
 from bot.slack import text
+from bot.slack.blocks import notice
 from bot.slack.calls import SlackTrouble
 from bot.slack.gateway import Gateway
 from bot.slack.interactions import Where
@@ -73,10 +74,10 @@ class Answers:
         """Show `words` (mrkdwn) to this person only. Never raises: there is nobody left to tell that to.
 
         In a channel an ephemeral message where they are looking; else the `response_url` (a command in a channel the
-        bot is not in); else a direct message (the App Home has neither).
+        bot is not in); the App Home has neither, so there it is shown over it; else a direct message.
         """
         reasons = []
-        for attempt in (self._whisper, self._respond, self._direct):
+        for attempt in (self._whisper, self._respond, self._show, self._direct):
             try:
                 if await attempt(where, words):
                     return
@@ -94,6 +95,13 @@ class Answers:
         if not where.response_url:
             return False
         await self._gateway.respond(where.response_url, text=words)
+        return True
+
+    async def _show(self, where: Where, words: str) -> bool:
+        """Over whatever they are looking at: a trigger lives three seconds and opens one view, so this may be late."""
+        if not where.trigger_id:
+            return False
+        await self._gateway.open_view(where.trigger_id, notice("For you alone", words))
         return True
 
     async def _direct(self, where: Where, words: str) -> bool:

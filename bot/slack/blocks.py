@@ -166,6 +166,17 @@ def modal(
     return {**view, "submit": plain_text(submit, MODAL_TITLE)} if submit else view
 
 
+def notice(title: str, words: str) -> JsonObject:
+    """A form with nothing to fill in; `words` are markup."""
+    return modal(
+        title=text.plain(title, MODAL_TITLE),
+        blocks=[section(words)],
+        callback_id="notice",
+        metadata="",
+        submit="",
+    )
+
+
 def total(blocks: Sequence[JsonObject]) -> int:
     """What Slack counts against a whole message."""
     return sum(text.size(one["text"]) for one in _texts(blocks)) + BLOCK_COST * len(blocks)

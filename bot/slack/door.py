@@ -7,6 +7,7 @@ Both ways in, Socket Mode and HTTP, feed the same `AsyncApp`. Bolt is kept from 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from aiohttp import web
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.response import BoltResponse
 
+from bot.engine.board import Board
 from bot.engine.clock import Clock
 from bot.engine.operations import Operations
 from bot.errors import SettingsError
@@ -28,6 +30,7 @@ from bot.slack.directory import SlackDirectory
 from bot.slack.errands import Errands
 from bot.slack.gateway import Gateway, library_logger
 from bot.slack.hearing import Hearing
+from bot.slack.home import Home, Numbers
 from bot.slack.http_mode import HttpMode, status_of
 from bot.slack.listeners import Listeners
 from bot.slack.modals import ANSWER_WITHIN_S, Modals
@@ -62,13 +65,22 @@ class SlackDoor:
         journal: Journal,
         clock: Clock,
         wake: Callable[[], None],
+        numbers: Numbers,
         answer_within_s: float = ANSWER_WITHIN_S,
     ) -> None:
-        """`wake` is called when an inbound message was stored for the engine's intake."""
+        """`wake` is called when an inbound message was stored for the engine's intake; `numbers` are shown at Home."""
         self._access = access
         self._gateway = gateway
         self._errands = Errands()
         answers = Answers(gateway)
+        self._home = Home(
+            board=Board(operations=operations),
+            gateway=gateway,
+            directory=directory,
+            clock=clock,
+            numbers=numbers,
+        )
+        self._homes: asyncio.Task[None] | None = None
         self.bolt = _bolt(gateway)
         Hearing(
             journal=journal,
@@ -77,6 +89,7 @@ class SlackDoor:
             errands=self._errands,
             clock=clock,
             wake=wake,
+            home=self._home,
         ).register(self.bolt)
         modals = Modals(
             operations=operations,
@@ -115,6 +128,7 @@ class SlackDoor:
         A Slack that cannot be reached is no reason not to start: the way in is tried again behind.
         """
         await check_bot_token(self._gateway)
+        self._homes = asyncio.create_task(self._home.run(), name="slack-home")
         if self._socket is not None and not await self._socket.start(timeout_s=timeout_s):
             log.warning("slack-not-connected-yet", after_s=timeout_s)
 
@@ -123,6 +137,9 @@ class SlackDoor:
         if self._socket is not None:
             await self._socket.stop()
         await self._errands.drain(timeout_s=timeout_s)
+        if self._homes is not None:
+            self._homes.cancel()
+            await asyncio.gather(self._homes, return_exceptions=True)
 
     def web_app(self) -> web.Application | None:
         """The routes of HTTP mode, None in Socket Mode."""

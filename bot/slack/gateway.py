@@ -232,6 +232,13 @@ class Gateway:
         """Replace an open modal."""
         await self._calls.effect("views.update", view_id=view_id, view=view)
 
+    async def publish_view(self, user_id: str, view: Json, *, expected_hash: str = "") -> str:
+        """Replace this person's App Home; gives the hash of what is there now, to be expected the next time."""
+        told = await self._calls.effect(
+            "views.publish", user_id=user_id, view=view, hash=expected_hash or None
+        )
+        return str((told.get("view") or {}).get("hash", ""))
+
     async def channel_id(self, name: str) -> str:
         """The id behind `#name`, `name` or an id; `channel_not_found` where we see no such channel."""
         if _CHANNEL_ID.fullmatch(name):

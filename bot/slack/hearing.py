@@ -32,6 +32,7 @@ from bot.slack.answering import Answers
 from bot.slack.commands import HELP
 from bot.slack.directory import SlackDirectory
 from bot.slack.errands import Errands
+from bot.slack.home import Home
 from bot.slack.interactions import Where
 
 log = structlog.get_logger()
@@ -40,7 +41,7 @@ REMEMBERED = timedelta(minutes=15)
 """Slack's last retry comes about six minutes after the first try."""
 
 GROUP_EVENTS = ("subteam_updated", "subteam_members_changed", "subteam_created")
-SILENT_EVENTS = ("message", "member_joined_channel", "app_home_opened")
+SILENT_EVENTS = ("message", "member_joined_channel")
 """Acknowledged and nothing else: stored before, or of no consequence here."""
 
 
@@ -56,6 +57,7 @@ class Hearing:
         errands: Errands,
         clock: Clock,
         wake: Callable[[], None],
+        home: Home,
         us: Self | None = None,
     ) -> None:
         self._journal = journal
@@ -64,13 +66,14 @@ class Hearing:
         self._errands = errands
         self._clock = clock
         self._wake = wake
+        self._home = home
         self._us = us or Self()
         self._seen: OrderedDict[str, datetime] = OrderedDict()
 
     def register(self, app: AsyncApp) -> None:
         """Hook into Bolt: the middleware first, then what each event does."""
         accept, mention, group, errands = self._accept, self._mentioned, self._group_changed, self._errands
-        is_replay = self._is_replay
+        is_replay, home_opened = self._is_replay, self._home_opened
 
         async def store_first(
             # Bolt hands arguments over by their names, so `next` cannot be called better.
@@ -91,11 +94,15 @@ class Hearing:
         async def on_group(event: dict[str, Any]) -> None:
             group(event)
 
+        async def on_home(event: dict[str, Any]) -> None:
+            home_opened(event)
+
         async def nothing_to_do() -> None:
             return None
 
         app.middleware(store_first)
         app.event("app_mention")(on_mention)
+        app.event("app_home_opened")(on_home)
         for kind in GROUP_EVENTS:
             app.event(kind)(on_group)
         for kind in SILENT_EVENTS:
@@ -140,6 +147,13 @@ class Hearing:
         group = event.get("subteam_id") or (event.get("subteam") or {}).get("id")
         if group:
             self._directory.forget_group(str(group))
+            self._home.stir()
+
+    def _home_opened(self, event: Mapping[str, Any]) -> None:
+        """The messages tab opens with the same event, and there is nothing of ours to draw."""
+        if event.get("tab") == "home" and event.get("user"):
+            view_hash = str((event.get("view") or {}).get("hash") or "")
+            self._home.opened(str(event["user"]), view_hash=view_hash)
 
     async def _mentioned(self, event: Mapping[str, Any]) -> None:
         where = Where(

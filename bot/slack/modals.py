@@ -24,9 +24,9 @@ from bot.journal.base import RunRow
 from bot.runs.events import RunId
 from bot.runs.plan import JsonObject
 from bot.runs.policy import Caller
-from bot.slack import ids, text
+from bot.slack import ids
 from bot.slack.answering import Answers, sentence_of
-from bot.slack.blocks import modal, section
+from bot.slack.blocks import notice
 from bot.slack.directory import SlackDirectory
 from bot.slack.errands import Errands
 from bot.slack.gateway import Gateway
@@ -68,7 +68,7 @@ class Modals:
         """Other parameters: opened empty, then filled with what they are now, or with why they may not be changed."""
         ref = _form_ref(click)
         view_id = await self._gateway.open_view(
-            click.where.trigger_id, _notice("Edit parameters", "One moment …")
+            click.where.trigger_id, notice("Edit parameters", "One moment …")
         )
         try:
             caller = await self._directory.caller_of(click.where.user)
@@ -77,7 +77,7 @@ class Modals:
                 ref, runbook=form.runbook, step=form.step, params=form.params, values=form.values
             )
         except Exception as error:  # noqa: BLE001 - shown in the form the person is looking at, and logged there
-            view = _notice("Edit parameters", sentence_of(error))
+            view = notice("Edit parameters", sentence_of(error))
         await self._gateway.update_view(view_id, view)
 
     async def open_start(
@@ -181,7 +181,7 @@ class Modals:
         elif (errors := _at_fields(error, body)) is not None:
             await ack(response_action="errors", errors=errors)
         else:
-            await ack(response_action="update", view=_notice(title, sentence_of(error)))
+            await ack(response_action="update", view=notice(title, sentence_of(error)))
 
     async def _tell_late(self, errand: asyncio.Task[Exception | None], where: Where) -> None:
         error = await errand
@@ -214,13 +214,6 @@ def _at_fields(error: Exception, body: Payload) -> dict[str, str] | None:
     errors = forms.param_errors(error)
     shown = {str(block.get("block_id")) for block in (body.get("view") or {}).get("blocks") or ()}
     return errors if errors and set(errors) <= shown else None
-
-
-def _notice(title: str, words: str) -> JsonObject:
-    """A form with nothing to fill in."""
-    return modal(
-        title=text.plain(title, 24), blocks=[section(words)], callback_id="notice", metadata="", submit=""
-    )
 
 
 def _form_ref(click: Click) -> ids.FormRef:

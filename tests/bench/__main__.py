@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from tests.bench import click, fleet, help_text, kubernetes, lint, step, webhook
+from tests.bench import click, fleet, help_text, home, kubernetes, lint, step, webhook
 from tests.bench.harness import Row, noise, table
 
 MEASURES: dict[str, Callable[[Path], Awaitable[list[Row]]]] = {
@@ -17,6 +17,7 @@ MEASURES: dict[str, Callable[[Path], Awaitable[list[Row]]]] = {
     "step": step.measure,
     "fleet": fleet.measure,
     "help": help_text.measure,
+    "home": home.measure,
     "lint": lint.measure,
     "kubernetes": kubernetes.measure,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal, cast
 
 from bot.engine.operations import Operations
@@ -40,8 +41,12 @@ class Door:
             journal=desk.journal,
             clock=desk.clock,
             wake=self._wake,
+            numbers=self._numbers,
             answer_within_s=0.5,
         )
+
+    async def _numbers(self) -> Sequence[str]:
+        return ("flush: 3 steps, nothing stands out yet",)
 
     def _wake(self) -> None:
         self.woken += 1

@@ -67,6 +67,13 @@ class Reading:
                 self._lines.append(words.replace(":\n", f"{where}{mark}:\n", 1))
                 self._seen[key] = words
 
+    def home(self, user_id: str) -> str:
+        """What this person's Home shows now."""
+        view = self._slack.workspace.views.home(user_id)
+        if view is None:
+            return ""
+        return transcript([{"blocks": view["blocks"], "user": ""}], names=self.names).split("\n", 1)[1]
+
     def note(self, words: str) -> None:
         """Something that was seen elsewhere than in a message."""
         self._lines.append(f"{words}\n")

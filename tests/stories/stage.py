@@ -184,6 +184,25 @@ class Stage:
         )
         return str(shown[0]["text"])
 
+    async def home(self, who: str, *words: str) -> None:
+        """Wait until this person's Home says all of this, and write it down whole."""
+        async with asyncio.timeout(20):
+            while not all(one in self.reading.home(who) for one in words):
+                await self.pause()
+        self.reading.note(f"the Home of {self.reading.names[who]}:\n{self.reading.home(who)}")
+
+    async def click_home(self, who: str, label: str) -> None:
+        """Use the first button of that name on this person's Home."""
+        view = self.slack.workspace.views.home(who) or {}
+        block_id, action_id = next(
+            (block["block_id"], element["action_id"])
+            for block in view["blocks"]
+            if block["type"] == "actions"
+            for element in block["elements"]
+            if element["text"]["text"] == label
+        )
+        await self.slack.user(who).view_click(view["id"], action_id, block_id)
+
     # ------------------------------------------------------------ looking
 
     async def tell(self, moment: str) -> None:

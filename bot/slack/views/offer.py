@@ -109,6 +109,33 @@ def offer(one: Offer, *, menu: Menu = ()) -> Drawn:
     return _open(one, menu) if one.is_open else _spent(one)
 
 
+def offer_card(one: Offer, *, place: str, thread: str) -> list[JsonObject]:
+    """The offer as one of several in a view: all that its digest covers and its buttons, or the way to where that is.
+
+    `place` and `thread` are markup: what it is for, and the link to its thread.
+    """
+    code = undertaking(one.plan)
+    title = "Dry run" if one.is_dry_run else "Next safe step"
+    head = f"*{title}: {_does(one)}*\n{text.capital(_step(one))} of runbook {text.code(one.runbook.name)} · {place}"
+    several = f" · {how_many(one.asked)}" if one.asked.min_approvals > 1 else ""
+    risk = text.value(one.plan.risk or "not said", 40)
+    facts = f"*Until* {text.moment(one.expires_at)} · *risk* {risk}{several} · {thread}"
+    if code.is_cut:
+        return [
+            section(f"{head}\n{facts}"),
+            section("*Not all of it fits here.* Read and decide it in its thread."),
+        ]
+    blocks = [section(f"{head}\n{facts}")]
+    if one.asked.message:
+        blocks.append(section(f"*Read this first:* {text.stopped(text.value(one.asked.message, 600))}"))
+    now = text.cut_markup(state(one.plan), STATE_ROOM)
+    blocks += [*code.blocks, section(f"*State now → after:* {now}")]
+    progress = _progress(one)
+    if progress:
+        blocks.append(section(progress))
+    return [*blocks, actions(_buttons(one, is_cut=False))]
+
+
 def whole(one: Offer) -> Artifact:
     """Everything an approval of this offer is bound to, as a file."""
     title = f"{text.capital(one.place)} of runbook {one.runbook.name}"
