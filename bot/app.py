@@ -205,7 +205,11 @@ async def _wire(
     )
     directory = SlackDirectory(gateway, clock=clock)
     ssh = SshPool(config=settings.ssh_config, known_hosts=settings.ssh_known_hosts)
-    clusters = Clusters(kubeconfig=settings.kubeconfig)
+    clusters = Clusters(
+        kubeconfig=settings.kubeconfig,
+        requests_per_s=settings.kubernetes_requests_per_s,
+        burst=settings.kubernetes_burst,
+    )
     reader = _reader(settings)
     writer = _writer(settings)
     metrics = _metrics(settings)

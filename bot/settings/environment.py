@@ -51,6 +51,8 @@ class Settings(BaseModel):
     ssh_config: Path | None
     ssh_known_hosts: Path | None
     kubeconfig: str
+    kubernetes_requests_per_s: float
+    kubernetes_burst: int
     prometheus_url: str
     prometheus_token: SecretStr
     secrets_dir: Path | None

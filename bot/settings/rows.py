@@ -196,6 +196,20 @@ ROWS: tuple[Row, ...] = (
         what="how the catalog's clusters are reached, as for kubectl; without one, the cluster the bot runs in",
     ),
     Row(
+        variable="BOT_KUBERNETES_REQUESTS_PER_SECOND",
+        field="kubernetes_requests_per_s",
+        what="how many requests a second this process sends to one cluster; never more, see the next",
+        default="50",
+        read=values.rate,
+    ),
+    Row(
+        variable="BOT_KUBERNETES_BURST",
+        field="kubernetes_burst",
+        what="how many it may send at once before that rate holds",
+        default="300",
+        read=values.count,
+    ),
+    Row(
         variable="BOT_PROMETHEUS_URL",
         field="prometheus_url",
         what="the Prometheus that metric checks ask; without one every check is put to a person",

@@ -98,6 +98,20 @@ def port(text: str) -> int:
     return int(text)
 
 
+def rate(text: str) -> float:
+    """Requests a second: something that ever lets one through, and below what any API server takes."""
+    if not re.fullmatch(r"[0-9]{1,5}(\.[0-9]{1,3})?", text) or not 0.1 <= float(text) <= 10_000:
+        raise ValueError(f"{text!r} is no number from 0.1 to 10000")
+    return float(text)
+
+
+def count(text: str) -> int:
+    """How many: a whole number, at least one."""
+    if not re.fullmatch(r"[0-9]{1,5}", text) or not 1 <= int(text) <= 10_000:
+        raise ValueError(f"{text!r} is no whole number from 1 to 10000")
+    return int(text)
+
+
 def slack_url(text: str) -> str:
     """Slack's own Web API, or a workspace on this machine; with the slash that the client wants at the end."""
     url = api_url(text, hosts=("slack.com",)).rstrip("/") + "/"

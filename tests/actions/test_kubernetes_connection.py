@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,7 +14,6 @@ from aiohttp import web
 
 from bot.catalog.schema import Cluster
 from bot.clients.kubernetes import ClusterReader, Clusters, ClusterWriter
-from bot.clients.kubernetes.pace import Pace
 from bot.clients.kubernetes.writer import MERGE
 from bot.errors import ActionFailed, ActionRetry, ActionUnknown
 
@@ -256,31 +254,3 @@ async def test_the_token_is_sent_to_the_cluster_and_told_to_nobody(tmp_path: Pat
 
 
 # ---------------------------------------------------------------- the rate
-
-
-async def test_a_burst_goes_at_once_and_the_rest_at_the_rate() -> None:
-    now = 100.0
-    slept: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        slept.append(round(seconds, 3))
-
-    pace = Pace(requests_per_s=10, burst=3, now=lambda: now, sleep=sleep)
-    assert [await pace.turn(within_s=60) for _ in range(6)] == [True] * 6
-    assert slept == [0.1, 0.2, 0.3]
-    now = 110.0
-    assert all([await pace.turn(within_s=0) for _ in range(3)])
-    assert await pace.turn(within_s=0.05) is False, "too far away, and no turn was taken"
-    assert await pace.turn(within_s=0.15) is True
-
-
-async def test_the_server_never_sees_more_than_the_configured_rate(tmp_path: Path) -> None:
-    async with api(tmp_path, says(200)) as there:
-        there.clusters = Clusters(
-            kubeconfig=str(kubeconfig(tmp_path, there.port)), requests_per_s=100, burst=5
-        )
-        await there.reader.get("/warm")
-        began = time.monotonic()
-        await asyncio.gather(*(there.reader.get("/x") for _ in range(30)))
-        assert time.monotonic() - began >= (30 - 5) / 100
-        await there.clusters.aclose()

@@ -9,7 +9,7 @@ from bot.clients.kubernetes.reader import ClusterReader
 from bot.clients.kubernetes.writer import ClusterWriter
 
 REQUESTS_PER_S, BURST = 50.0, 300
-"""What one kubectl allows itself, here for everything this process does with a cluster."""
+"""What one kubectl allows itself, here for everything this process does with a cluster; settings say otherwise."""
 
 
 class Clusters:

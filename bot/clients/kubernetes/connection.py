@@ -115,13 +115,13 @@ class Connection:
         import aiohttp  # noqa: PLC0415 - loaded with the first request, like the login
 
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S, sock_read=idle_s)
-        await self._turn(idle_s)
         response = None
         async with self._logged_in() as login:
             try:
-                response = await self._request(
-                    login.api, "GET", path, query, None, "application/json", timeout
-                )
+                async with self._turn(idle_s):
+                    response = await self._request(
+                        login.api, "GET", path, query, None, "application/json", timeout
+                    )
                 if response.status != 200:
                     answer = await self._answer(response, is_write=False)
                     if answer.status in (401, 410, 429):  # the list that follows makes a login anew
@@ -165,12 +165,15 @@ class Connection:
         if login.is_replaced and not login.users:
             await login.api.close()
 
-    async def _turn(self, within_s: float) -> None:
-        if not await self._pace.turn(within_s=within_s):
-            raise ActionRetry(
-                f"the request rate for {self.name} is used up for now; this request was not sent",
-                hint="try again when less is running, or allow more requests per second",
-            )
+    @asynccontextmanager
+    async def _turn(self, within_s: float) -> AsyncIterator[None]:
+        async with self._pace.turn(within_s=within_s) as is_turn:
+            if not is_turn:
+                raise ActionRetry(
+                    f"the request rate for {self.name} is used up for now; this request was not sent",
+                    hint="try again when less is running, or allow more (BOT_KUBERNETES_REQUESTS_PER_SECOND)",
+                )
+            yield
 
     async def _once(
         self,
@@ -186,10 +189,10 @@ class Connection:
     ) -> Answer:
         import aiohttp  # noqa: PLC0415
 
-        await self._turn(limit_s)
         timeout = aiohttp.ClientTimeout(total=limit_s, sock_connect=min(CONNECT_TIMEOUT_S, limit_s * 0.8))
         try:
-            response = await self._request(api, method, path, query, body, content_type, timeout)
+            async with self._turn(limit_s):
+                response = await self._request(api, method, path, query, body, content_type, timeout)
             try:
                 return await self._answer(response, is_write=is_write)
             finally:
