@@ -97,8 +97,8 @@ class LazyGroup(click.Group):
         """The command that is called; for one that does not exist, the nearest that does."""
         name = args[0]
         if name not in self.table and not name.startswith("-"):
-            near = get_close_matches(name, self.table, n=1, cutoff=0.5)
-            meant = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(self.table))}"
+            near = get_close_matches(name, self.table, n=2, cutoff=0.6)
+            meant = f"did you mean {' or '.join(sorted(near))}?" if near else f"there are {', '.join(sorted(self.table))}"
             raise click.UsageError(f"there is no command {name!r}; {meant}", ctx)
         return super().resolve_command(ctx, args)
 
