@@ -49,7 +49,7 @@ def _expectations(value: Any) -> Any:
     return [{"pattern": item} if isinstance(item, str) else item for item in items]
 
 
-Texts = Annotated[list[str], BeforeValidator(_listed)]
+Texts = Annotated[list[str], BeforeValidator(_listed, json_schema_input_type=str | list[str])]
 ActionName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$")]
 RunbookTitle = Annotated[str, StringConstraints(pattern=r"^\S(?:[^\n\r\t]{0,78}\S)?$")]
 Minutes = Annotated[float, Field(gt=0, le=7 * 24 * 60, allow_inf_nan=False)]
@@ -139,7 +139,11 @@ class ParamSpec(FileModel):
 
 
 ParamName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,59}$")]
-Params = dict[ParamName, Annotated[ParamSpec, BeforeValidator(_default_alone)]]
+_ParamAsWritten = ParamSpec | str | int | bool | None
+Params = dict[
+    ParamName,
+    Annotated[ParamSpec, BeforeValidator(_default_alone, json_schema_input_type=_ParamAsWritten)],
+]
 
 
 class MetricCheckSpec(FileModel):
@@ -187,7 +191,10 @@ class StepHead(FileModel):
     irreversible: bool = False
     idempotent: bool = False
     check: MetricCheckSpec | None = None
-    expect: Annotated[list[ExpectSpec], BeforeValidator(_expectations)] = Field(default_factory=list)
+    expect: Annotated[
+        list[ExpectSpec],
+        BeforeValidator(_expectations, json_schema_input_type=list[ExpectSpec | str] | ExpectSpec | str),
+    ] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _says_one_thing(self) -> Self:
@@ -274,11 +281,11 @@ class TriggerSpec(FileModel):
     service_id: Texts = Field(default_factory=list)
     metric_name: str | None = None
     condition: str | None = None
-    symptoms: Annotated[list[str], BeforeValidator(_words)] = Field(default_factory=list)
+    symptoms: Annotated[
+        list[str], BeforeValidator(_words, json_schema_input_type=list[str | int] | str | int)
+    ] = Field(default_factory=list)
     schedule: (
-        Annotated[
-            ScheduleSpec, BeforeValidator(lambda value: {"cron": value} if isinstance(value, str) else value)
-        ]
+        Annotated[ScheduleSpec, BeforeValidator(_cron_alone, json_schema_input_type=ScheduleSpec | str)]
         | None
     ) = None
     auto_start: bool = False

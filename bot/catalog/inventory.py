@@ -37,15 +37,19 @@ def _nothing_is_empty(value: Any) -> Any:
     return {} if value is None else value
 
 
-def _short(key: str) -> BeforeValidator:
-    """A bare text or list stands for a mapping with only `key`."""
-    return BeforeValidator(lambda value: {key: value} if isinstance(value, str | list) else value)
+def _short(key: str, written: Any) -> BeforeValidator:
+    """A bare text or list stands for a mapping with only `key`; `written` is every form there is, for editors."""
+    return BeforeValidator(
+        lambda value: {key: value} if isinstance(value, str | list) else value, json_schema_input_type=written
+    )
 
 
-_OPTIONAL = BeforeValidator(_nothing_is_empty)
-"""A name with nothing behind it is a thing with every default."""
+def _optional(written: Any) -> BeforeValidator:
+    """A name with nothing behind it is a thing with every default."""
+    return BeforeValidator(_nothing_is_empty, json_schema_input_type=written | None)
 
-Names = Annotated[list[str], BeforeValidator(_listed)]
+
+Names = Annotated[list[str], BeforeValidator(_listed, json_schema_input_type=str | list[str])]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -127,15 +131,20 @@ class LimitsSpec(FileModel):
 class CatalogFile(FileModel):
     """Everything `catalog.yaml` may say."""
 
-    environments: dict[str, Annotated[EnvironmentSpec, _OPTIONAL]]
-    hosts: dict[str, Annotated[HostSpec, _short("environment")]] = Field(default_factory=dict)
+    environments: dict[str, Annotated[EnvironmentSpec, _optional(EnvironmentSpec)]]
+    hosts: dict[str, Annotated[HostSpec, _short("environment", HostSpec | str)]] = Field(default_factory=dict)
     host_groups: dict[str, Names] = Field(default_factory=dict)
     clusters: dict[str, ClusterSpec] = Field(default_factory=dict)
-    urls: dict[str, Annotated[UrlSpec, _short("environment")]] = Field(default_factory=dict)
-    services: dict[str, Annotated[ServiceSpec, _OPTIONAL]] = Field(default_factory=dict)
-    groups: dict[str, Annotated[GroupSpec, _short("members")]] = Field(default_factory=dict)
-    secrets: dict[str, Annotated[SecretSpec, _OPTIONAL, _short("hosts")]] = Field(default_factory=dict)
-    metrics: dict[str, Annotated[MetricSpec, _short("query")]] = Field(default_factory=dict)
+    urls: dict[str, Annotated[UrlSpec, _short("environment", UrlSpec | str)]] = Field(default_factory=dict)
+    services: dict[str, Annotated[ServiceSpec, _optional(ServiceSpec)]] = Field(default_factory=dict)
+    groups: dict[str, Annotated[GroupSpec, _short("members", GroupSpec | list[str] | str)]] = Field(
+        default_factory=dict
+    )
+    secrets: dict[
+        str,
+        Annotated[SecretSpec, _optional(SecretSpec), _short("hosts", SecretSpec | list[str] | str | None)],
+    ] = Field(default_factory=dict)
+    metrics: dict[str, Annotated[MetricSpec, _short("query", MetricSpec | str)]] = Field(default_factory=dict)
     limits: LimitsSpec = LimitsSpec()
     max_concurrent_runbooks: Annotated[int, Field(ge=1, le=1000)] | None = None
     default_host: str = ""

@@ -43,6 +43,7 @@ SECTIONS: Mapping[str, Table] = MappingProxyType(
             "lint": ("bot.cli.lint:lint", "Check a catalog and show every problem with its line."),
             "list": ("bot.cli.list:list_", "List the runbooks and actions."),
             "show": ("bot.cli.show:show", "Tell one runbook or action: steps, trigger, who approves, undo."),
+            "schema": ("bot.cli.schema:schema", "Print JSON Schema for editors."),
             "promote": (
                 "bot.cli.promote:promote",
                 "Let an action or runbook, as it is now, into an environment.",
@@ -98,7 +99,11 @@ class LazyGroup(click.Group):
         name = args[0]
         if name not in self.table and not name.startswith("-"):
             near = get_close_matches(name, self.table, n=2, cutoff=0.6)
-            meant = f"did you mean {' or '.join(sorted(near))}?" if near else f"there are {', '.join(sorted(self.table))}"
+            meant = (
+                f"did you mean {' or '.join(sorted(near))}?"
+                if near
+                else f"there are {', '.join(sorted(self.table))}"
+            )
             raise click.UsageError(f"there is no command {name!r}; {meant}", ctx)
         return super().resolve_command(ctx, args)
 

@@ -167,7 +167,10 @@ def test_a_terminal_without_utf_8_gets_escapes_instead_of_a_stack_trace() -> Non
     assert b"\\u2192" in done.stdout
 
 
-@pytest.mark.parametrize(("typed", "meant"), [("lnit", "did you mean lint or list?"), ("promte", "did you mean promote?"), ("xyzzy", "there are ")])
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("lnit", "did you mean lint or list?"), ("promte", "did you mean promote?"), ("xyzzy", "there are ")],
+)
 def test_an_unknown_command_is_answered_with_the_nearest(typed: str, meant: str) -> None:
     result = CliRunner().invoke(main, [typed])
     assert (result.exit_code, result.stdout) == (2, "")
