@@ -147,11 +147,11 @@ def visible(text: str) -> str:
 
 def report(error: BotError) -> int:
     """Say an expected error on stderr, its problems first and its hint last; the exit code that fits."""
-    if isinstance(error, CatalogError):
-        for problem in error.problems:
-            tell(str(problem))
+    problems = error.problems if isinstance(error, CatalogError) else ()
+    for problem in problems:
+        tell(str(problem))
     put_line(Marked(error.message, "bad"), to_stderr=True)
-    if error.hint:
+    if error.hint and not problems:  # a catalog's hint is how to see the problems, which were just shown
         put_line(Marked("hint: ", "quiet"), error.hint, to_stderr=True)
     return COULD_NOT_RUN
 

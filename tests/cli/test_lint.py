@@ -109,7 +109,7 @@ def fail(kind: str) -> None:
     ("kind", "exit_code", "stdout", "stderr"),
     [
         ("refused", 2, "", "no such thing\nhint: try another\n"),
-        ("catalog", 2, "", "a.yaml:1:2: RB002 bad\nthe catalog has 1 problem\nhint: run `runbookctl lint`"),
+        ("catalog", 2, "", "a.yaml:1:2: RB002 bad\nthe catalog has 1 problem\n"),
         ("else", 2, "", "something unexpected happened (ValueError, reference "),
     ],
 )
