@@ -26,7 +26,7 @@ from bot.actions.tools import Tools
 from bot.api.auth import TokenCheck
 from bot.api.doors import Doors
 from bot.api.published import PublishedKeys
-from bot.api.routes import create_app
+from bot.api.routes import SERVER_OPTIONS, create_app
 from bot.catalog.in_force import CatalogInForce
 from bot.catalog.schema import Catalog
 from bot.clients.http import HttpClient
@@ -127,9 +127,7 @@ class App:
     async def start(self) -> None:
         """Listen, take up what the journal says is open, then speak."""
         await check_bot_token(self.gateway)
-        self._runner = web.AppRunner(
-            self.server, access_log=None, shutdown_timeout=2.0, auto_decompress=False
-        )
+        self._runner = web.AppRunner(self.server, access_log=None, shutdown_timeout=2.0, **SERVER_OPTIONS)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self.settings.http_host, self.settings.http_port)
         await site.start()

@@ -144,7 +144,7 @@ def _door(operation: Json) -> str:
 def _parameters(parameters: Any) -> Iterator[str]:
     if not parameters:
         return
-    yield "<h4>Parameters</h4><table>"
+    yield "<h4>Parameters</h4><table class=fields>"
     for one in parameters:
         needed = "required" if one.get("required") else "optional"
         said = one.get("description") or ""
@@ -186,7 +186,7 @@ def _schemas(document: Json) -> Iterator[str]:
         yield f'<article id="shape-{escape(name)}"><h3>{escape(name)}</h3>'
         yield from _paragraphs(schema.get("description", ""))
         required = schema.get("required", ())
-        yield "<table>"
+        yield "<table class=fields>"
         for field, shape in schema.get("properties", {}).items():
             mark = "" if field in required else " <span class=quiet>optional</span>"
             said = shape.get("description", "")

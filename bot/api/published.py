@@ -1,8 +1,8 @@
 """The keys an issuer publishes (JWKS): fetched over https, kept for a while, and asked for again when a name is new.
 
-Anybody can send a token with a key name nobody has heard of, so a new name makes us ask at most once per `RETRY_S`,
+Anybody can send a token with a key name nobody has heard of, so a new name makes us ask at most once per `RETRY`,
 however many come; while one request is under way the others wait for its answer. When the issuer cannot be reached
-the keys of before count on for `KEEP_S`, so that its trouble does not lock people out at once, and no longer, so that
+the keys of before count on for `KEEP`, so that its trouble does not lock people out at once, and no longer, so that
 a key it took back does not count for ever.
 """
 
@@ -41,19 +41,19 @@ class PublishedKeys:
 
     async def for_name(self, kid: str) -> PublicKeys:
         """The keys, read again first where they are old or do not hold this name. None of them where none count."""
-        if self._wants_reading(kid):
+        if self._is_wanting(kid):
             async with self._asking:
-                if self._wants_reading(kid):
+                if self._is_wanting(kid) and self._may_ask():
                     await self._read()
         if self._read_at is None or self.now() - self._read_at > KEEP:
             return PublicKeys()
         return self._keys
 
-    def _wants_reading(self, kid: str) -> bool:
-        now = self.now()
-        if self._asked_at is not None and now - self._asked_at < RETRY:
-            return False
-        return self._read_at is None or now - self._read_at > FRESH or not self._keys.knows(kid)
+    def _is_wanting(self, kid: str) -> bool:
+        return self._read_at is None or self.now() - self._read_at > FRESH or not self._keys.knows(kid)
+
+    def _may_ask(self) -> bool:
+        return self._asked_at is None or self.now() - self._asked_at >= RETRY
 
     async def _read(self) -> None:
         self._asked_at = self.now()

@@ -18,6 +18,7 @@ A new route is a declaration in one of the modules and its name in `ROUTES`; tes
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
@@ -27,9 +28,14 @@ from bot.api.doors import Doors
 from bot.api.errors import Handler, answering
 from bot.api.routing import Route, served
 
-SERVER_OPTIONS: Mapping[str, bool] = {"auto_decompress": False}
+SERVER_OPTIONS: Mapping[str, Any] = {
+    "auto_decompress": False,
+    "max_line_size": 64 * 1024,
+    "max_field_size": 64 * 1024,
+}
 """For whoever runs the application, `AppRunner(app, **SERVER_OPTIONS)`: aiohttp would otherwise unfold a compressed
-body behind our back, even one that was refused, and break off the answer where it cannot."""
+body behind our back, even one that was refused, and break off the answer where it cannot; and it would answer a long
+header or query itself, in a shape that is not ours, before the route can refuse it (longer ones it still does)."""
 
 SIGNAL_ROUTES: Sequence[Route] = (signals.pagerduty, signals.alertmanager, signals.events)
 

@@ -231,6 +231,7 @@ def by_spelling() -> Iterator[tuple[str, str]]:
     yield "percent", token.replace(".", "%2E")
     yield "twice", f"{token},{token}"
     yield "too long", forged(claims=claims(name="x" * 9000))
+    yield "much too long", forged(claims=claims(name="x" * 40_000))
     yield "very long", "a" * 10_000_000
 
 

@@ -26,6 +26,7 @@ from bot.intake.inbox import Self, read_item
 from bot.intake.pagerduty import Ours
 from bot.intake.signal import Signal
 from bot.journal.base import InboxItem
+from tests.api.test_auth import HOSTILE
 from tests.intake.given import SAMPLES
 
 NOW = datetime(2026, 11, 3, 12, 0, tzinfo=UTC)
@@ -126,7 +127,7 @@ def minted(role: str = OPERATOR, secret: bytes = SECRET) -> str:
 
 async def serving(doors: Doors) -> AsyncIterator[Api]:
     server = TestServer(create_app(doors))
-    await server.start_server(auto_decompress=SERVER_OPTIONS["auto_decompress"])
+    await server.start_server(**SERVER_OPTIONS)
     try:
         async with ClientSession() as session:
             yield Api(server, session)
@@ -419,3 +420,23 @@ async def test_broken_http_is_refused_and_never_a_server_error(api: Api, memory:
     await writer.wait_closed()
     assert answer == b"" or answer.split(b" ", 2)[1].startswith(b"4"), answer[:200]
     assert memory.items == []
+
+
+SENDABLE = [
+    (name, token)
+    for name, token in HOSTILE
+    if len(token) < 60_000 and token.isascii() and token.isprintable()
+]
+
+
+@pytest.mark.parametrize("token", [pytest.param(token, id=name) for name, token in SENDABLE])
+async def test_a_hostile_token_is_401_at_the_door_too(api: Api, memory: Memory, token: str) -> None:
+    status, answer, headers = await api.event(EVENT, token=token)
+    assert status == 401
+    assert_shape(answer, "unauthenticated")
+    assert headers["WWW-Authenticate"] == "Bearer"
+    assert memory.items == []
+
+
+def test_there_are_more_than_a_hundred_and_twenty_of_them() -> None:
+    assert len({token for _, token in SENDABLE}) >= 120
