@@ -97,17 +97,15 @@ SELECT incident_id, service, environment, title, symptom, status, is_open, opene
 FROM incidents WHERE is_open = 1 ORDER BY opened_at DESC, incident_id DESC LIMIT ?
 
 -- name: put_run
+-- What a run was opened with never changes; left out of the update, its indexes are not written again each time.
 INSERT INTO runs
   (run_id, incident_id, runbook, version, service, tenant, environment, status, is_open, opened_at, updated_at,
    finished_at, requester, decided_by, symptom, dry_run, step_count)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (run_id) DO UPDATE SET
-  incident_id = excluded.incident_id, runbook = excluded.runbook, version = excluded.version,
-  service = excluded.service, tenant = excluded.tenant, environment = excluded.environment,
-  status = excluded.status, is_open = excluded.is_open, opened_at = excluded.opened_at,
+  environment = excluded.environment, status = excluded.status, is_open = excluded.is_open,
   updated_at = excluded.updated_at, finished_at = excluded.finished_at, requester = excluded.requester,
-  decided_by = excluded.decided_by, symptom = excluded.symptom, dry_run = excluded.dry_run,
-  step_count = excluded.step_count
+  decided_by = excluded.decided_by
 
 -- name: run
 SELECT run_id, incident_id, runbook, version, service, tenant, environment, status, is_open, opened_at, updated_at,
@@ -123,15 +121,14 @@ FROM runs
 DELETE FROM runs
 
 -- name: put_step
+-- Of the update as of put_run's: which step of which run it is stays.
 INSERT INTO steps
   (run_id, step, name, action, type, service, tenant, environment, runbook, version, status, at, actor, reason,
    proposals, edits, is_unattended, is_unchanged, is_rejected, is_skipped, is_overridden, is_expired, is_cancelled,
    has_failed, was_unknown, is_rolled_back, decide_s)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (run_id, step) DO UPDATE SET
-  name = excluded.name, action = excluded.action, type = excluded.type, service = excluded.service,
-  tenant = excluded.tenant, environment = excluded.environment, runbook = excluded.runbook,
-  version = excluded.version, status = excluded.status, at = excluded.at, actor = excluded.actor,
+  environment = excluded.environment, status = excluded.status, at = excluded.at, actor = excluded.actor,
   reason = excluded.reason, proposals = excluded.proposals, edits = excluded.edits,
   is_unattended = excluded.is_unattended, is_unchanged = excluded.is_unchanged, is_rejected = excluded.is_rejected,
   is_skipped = excluded.is_skipped, is_overridden = excluded.is_overridden, is_expired = excluded.is_expired,

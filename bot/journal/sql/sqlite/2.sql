@@ -29,13 +29,12 @@ CREATE TABLE steps (
   decide_s REAL,
   PRIMARY KEY (run_id, step)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX steps_by_status ON steps (status, action);
 -- Everything that is counted, so that counting reads this alone: the times to decide in their order, then the rest.
 CREATE INDEX steps_counted ON steps (
   action, decide_s, at, service, status, edits, is_unattended, is_unchanged, is_rejected, is_skipped, is_overridden,
   is_expired, is_cancelled, has_failed, was_unknown, is_rolled_back
 );
-CREATE INDEX steps_by_service ON steps (service, at);
+CREATE INDEX steps_by_service ON steps (service);
 
 -- For whoever asks in SQL; its columns stay as they are.
 CREATE VIEW automation_events AS
