@@ -50,6 +50,7 @@ from bot.engine.rows import bring_up
 from bot.engine.starting import Starting
 from bot.engine.stored import codec
 from bot.engine.suggesting import Suggester
+from bot.engine.timetable import Timetable
 from bot.engine.worker import Worker
 from bot.intake.inbox import Self
 from bot.intake.incident import Incident
@@ -87,6 +88,7 @@ class App:
     worker: Worker
     courier: Courier
     pager: Pager | None
+    timetable: Timetable
     door: SlackDoor
     server: web.Application
     ssh: SshPool
@@ -136,6 +138,7 @@ class App:
         self._tasks = [
             asyncio.create_task(self.courier.run(), name="slack-delivery"),
             asyncio.create_task(self._watch_catalog(), name="catalog-watch"),
+            asyncio.create_task(self.timetable.run(), name="timetable"),
         ]
         if self.pager is not None:
             self._tasks.append(asyncio.create_task(self.pager.run(), name="pagerduty"))
@@ -327,6 +330,7 @@ async def _wire(
         worker=worker,
         courier=courier,
         pager=pager,
+        timetable=Timetable(journal=journal, catalog=catalog, clock=clock, wake=reception.wake),
         door=door,
         server=_server(settings, journal, door, reception, in_force, clock, operations, directory),
         ssh=ssh,

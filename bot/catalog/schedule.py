@@ -1,10 +1,24 @@
-"""Cron expressions: the five fields checked with a sentence for what is wrong."""
+"""Cron expressions in a time zone: checked with a sentence for what is wrong, and when they come round.
+
+The days on which clocks change are read as Debian's cron reads them. A time of day that a spring night leaves out
+comes right after the gap, one that an autumn night has twice comes the first time only; where minute or hour is a
+`*`, it is the clock on the wall that counts, so an hour left out is left out and an hour repeated is repeated.
+Evaluated by `cronsim`, which keeps to that, has no dependencies and is one file of arithmetic; croniter, the better
+known one, was given up by its author once and differs on those days.
+"""
 
 from __future__ import annotations
 
 import re
+from collections import deque
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from zoneinfo import ZoneInfo
 
+from cronsim import CronSim, CronSimError
+
+from bot.catalog.schema import Schedule
 from bot.errors import BadInput
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -17,6 +31,10 @@ _FIELDS: tuple[tuple[str, int, int, tuple[str, ...]], ...] = (
     ("day of the week", 0, 7, _DAYS),
 )
 _LONGEST = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+_SOME_TIME = datetime(2024, 1, 1, tzinfo=UTC)
+"""A leap year begins: whatever comes round at all comes round within the eight years after it."""
+_A_CHANGE = timedelta(hours=3)
+"""More than clocks are ever changed by."""
 _PART = re.compile(r"(\*|[A-Za-z0-9]+(?:-[A-Za-z0-9]+)?)(?:/([0-9]{1,3}))?")
 
 
@@ -35,6 +53,11 @@ def check_cron(text: str) -> None:
                     f"{part!r} is no {name}",
                     hint=f"give numbers from {low} to {high}, *, ranges a-b, steps */n, lists",
                 )
+    if next_tick(Schedule(cron=text), after=_SOME_TIME) is None:
+        raise BadInput(
+            f"the schedule {text!r} never comes round: no day of the calendar is one of its days",
+            hint="look at day of the month and month",
+        )
 
 
 def check_timezone(name: str) -> None:
@@ -71,6 +94,33 @@ def _values(text: str, low: int, high: int, words: tuple[str, ...]) -> set[int]:
         last = ends[-1] if len(ends) > 1 or not every else high
         found.update(range(ends[0], last + 1, int(every or 1)))
     return found
+
+
+def next_tick(schedule: Schedule, *, after: datetime) -> datetime | None:
+    """When it comes round next after this moment (aware), in UTC; None for one that never does.
+
+    The answer depends on nothing but the two: the same tick, seen from any moment before it, is the same moment.
+    """
+    return next(_ticks(schedule, after=after), None)
+
+
+def last_tick(schedule: Schedule, *, after: datetime, until: datetime) -> datetime | None:
+    """The latest time it came round in (after, until], in UTC; None where it did not."""
+    found = deque(takewhile(lambda tick: tick <= until, _ticks(schedule, after=after)), maxlen=1)
+    return found[0] if found else None
+
+
+def _ticks(schedule: Schedule, *, after: datetime) -> Iterator[datetime]:
+    start = after.astimezone(ZoneInfo(schedule.timezone))
+    # From a little before: standing inside a repeated hour the evaluation could not tell which one it is.
+    start -= _A_CHANGE
+    try:
+        for tick in CronSim(schedule.cron, start):
+            moment = tick.astimezone(UTC)
+            if moment > after:
+                yield moment
+    except CronSimError:
+        return
 
 
 def _fits(part: str, low: int, high: int, words: tuple[str, ...]) -> bool:

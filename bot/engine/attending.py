@@ -32,6 +32,8 @@ from bot.intake.incident import (
     SuggestionTaken,
     SuggestionWithdrawn,
 )
+from bot.intake.signal import SCHEDULE
+from bot.intake.ticks import LATE
 from bot.runs.events import Event, ProposalVoided, RunFinished, RunId
 from bot.runs.state import Run
 
@@ -174,6 +176,11 @@ def _wants_suggestion(incident: Incident, runs: Sequence[Run]) -> bool:
     return False
 
 
+def _is_late_tick(incident: Incident) -> bool:
+    opened = incident.opened
+    return opened.origin.source == SCHEDULE and opened.at - (opened.occurred_at or opened.at) >= LATE
+
+
 @dataclass(frozen=True, kw_only=True)
 class Attendant:
     """Performs what an incident needs. Raises `VersionConflict` when somebody else was first."""
@@ -225,10 +232,11 @@ class Attendant:
         """Only where the trigger says so, the environment allows it, and the source itself spoke.
 
         Whoever can post in a channel can write something that reads like an alert; such words may suggest, not start.
+        Nor does a schedule start what it should have started a while ago: the hour may have been the point of it.
         """
         place = self.catalog().environments.get(environment)
         allowed = runbook.trigger.auto_start and place is not None and place.auto_start
-        return allowed and not incident.facts.from_text
+        return allowed and not incident.facts.from_text and not _is_late_tick(incident)
 
     async def _auto_start(self, incident: Incident, runbook: Runbook, environment: str) -> None:
         """Open the run for the environment that allowed it, and for no other."""

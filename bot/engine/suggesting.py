@@ -20,7 +20,7 @@ from bot.engine.ports import Directory
 from bot.engine.proposing import proposed
 from bot.errors import BadInput
 from bot.intake.incident import Candidate, Incident, NothingSuggested, RunbookSuggested
-from bot.intake.matching import next_steps
+from bot.intake.matching import matches, next_steps
 from bot.runs.events import Actor, ProposalId, RunId, StepKey
 from bot.runs.fold import fold
 from bot.runs.policy import expand, in_all, owners
@@ -61,11 +61,21 @@ class Suggester:
 
     def _no_match(self, incident: Incident, unsure: Sequence[Candidate]) -> str:
         facts = incident.facts
+        if facts.runbook:
+            return self._not_named(incident)
         if not facts.service:
             return f"{facts.service_text or 'the service'} is not in the catalog, so no runbook can be matched with it"
         if unsure:
             return "no runbook matches for certain"
         return "no runbook matches this service and symptom"
+
+    def _not_named(self, incident: Incident) -> str:
+        facts, catalog = incident.facts, self.catalog()
+        found = matches(catalog, facts=facts, source=incident.opened.origin.source)
+        why = next((one.reason for one in found.excluded if one.runbook == facts.runbook), "")
+        return f"runbook {facts.runbook} " + (
+            f"does not fit: {why}" if why else "is no longer in the catalog"
+        )
 
     async def one(
         self,

@@ -15,6 +15,7 @@ from typing import Any
 
 from bot.errors import BadInput
 from bot.intake import anomaly as anomalies
+from bot.intake import ticks
 from bot.intake.alertmanager import read_alertmanager_post
 from bot.intake.alertmanager_webhook import read_part, split
 from bot.intake.foreign import load_object, text_at
@@ -22,12 +23,14 @@ from bot.intake.pagerduty import Ours, open_envelope, read_webhook
 from bot.intake.pagerduty_posts import read_pagerduty_post
 from bot.intake.posts import read_post
 from bot.intake.signal import Ignored, Signal, anomaly_key
+from bot.intake.ticks import Tick
 from bot.journal.base import InboxItem
 from bot.runs.events import Actor
 
 PAGERDUTY_WEBHOOK = "pagerduty-webhook"
 SLACK_MESSAGE = "slack-message"
 ANOMALY_EVENT = "anomaly-event"
+SCHEDULE_TICK = "schedule-tick"
 ALERTMANAGER_WEBHOOK = "alertmanager-webhook"
 
 
@@ -92,6 +95,13 @@ def from_alertmanager(body: bytes, *, received_at: datetime) -> tuple[InboxItem,
     )
 
 
+def from_schedule(tick: Tick, *, received_at: datetime) -> InboxItem:
+    """A tick of a schedule, remembered by runbook and time: whoever notices it again is told that it is known."""
+    return InboxItem(
+        inbox_id=tick.key, kind=SCHEDULE_TICK, body=tick.model_dump_json(), received_at=received_at
+    )
+
+
 def read_item(item: InboxItem, *, us: Self) -> Signal | Ignored:
     """The signal in an accepted item. Never raises: what cannot be read any more is `Ignored` with the reason."""
     try:
@@ -109,6 +119,8 @@ def read_item(item: InboxItem, *, us: Self) -> Signal | Ignored:
                 )
             case "alertmanager-webhook":
                 return read_part(item.body, received_at=item.received_at)
+            case "schedule-tick":
+                return ticks.signal_of(ticks.read_tick(item.body), received_at=item.received_at)
             case _:
                 return Ignored(reason="an inbox item of a kind this version does not know")
     except BadInput as error:

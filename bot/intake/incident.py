@@ -65,6 +65,8 @@ class Facts:
     value: float | None = None
     anomaly_score: float | None = None
     number: int | None = None
+    runbook: str = ""
+    """The one runbook that its source asks for by name, as a schedule does; no other is suggested by itself."""
     from_text: bool = False
     """Read from a message's text, not from the source itself; the card marks it as such."""
     as_of: datetime | None = None

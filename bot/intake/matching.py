@@ -6,6 +6,7 @@ Each part of a trigger says yes, no, or nothing:
     metric      the anomaly is (not) of this metric; a page without a metric says nothing
     condition   holds, does not hold, or cannot be evaluated because a value is not known
     symptoms    a word or phrase is found; none found is a no, unless metric or condition said yes
+    name        a schedule asks for its own runbook: that alone decides, and every other one is left out
     place       a step may never run in the incident's environment, or touches a host of another one: a no
 
 One no leaves the runbook out, with the reason. One yes is needed; a runbook without a trigger is found only in the
@@ -54,6 +55,7 @@ class _Opinion:
     why: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
     no: str = ""
+    is_named: bool = False
     has_service: bool = False
     has_condition: bool = False
     has_metric: bool = False
@@ -61,7 +63,13 @@ class _Opinion:
 
     @property
     def is_yes(self) -> bool:
-        return self.has_service or self.has_condition or self.has_metric or self.symptom_weight > 0
+        return (
+            self.is_named
+            or self.has_service
+            or self.has_condition
+            or self.has_metric
+            or self.symptom_weight > 0
+        )
 
     @property
     def rank(self) -> tuple[int, int, int, int, int]:
@@ -111,6 +119,10 @@ def symptom_of(facts: Facts) -> str:
 
 def _opinion(catalog: Catalog, runbook: Runbook, facts: Facts, *, source: str) -> _Opinion:
     opinion = _Opinion()
+    if facts.runbook:
+        _about_name(opinion, runbook, facts)
+        opinion.no = opinion.no or never_applies(catalog, runbook, facts)
+        return opinion
     _about_service(opinion, catalog, runbook, facts)
     _about_metric(opinion, runbook, facts)
     _about_condition(opinion, runbook, facts, source=source)
@@ -118,6 +130,15 @@ def _opinion(catalog: Catalog, runbook: Runbook, facts: Facts, *, source: str) -
     if not opinion.no:
         opinion.no = never_applies(catalog, runbook, facts)
     return opinion
+
+
+def _about_name(opinion: _Opinion, runbook: Runbook, facts: Facts) -> None:
+    """The source asks for one runbook, and that is all there is to match."""
+    if runbook.name == facts.runbook:
+        opinion.is_named = True
+        opinion.why.append("its schedule came round")
+    else:
+        opinion.no = f"the schedule is that of {facts.runbook}"
 
 
 def _about_service(opinion: _Opinion, catalog: Catalog, runbook: Runbook, facts: Facts) -> None:

@@ -28,6 +28,7 @@ SLACK = "slack"
 ALERTMANAGER = "alertmanager"
 ANOMALY = "anomaly"
 MANUAL = "manual"
+SCHEDULE = "schedule"
 
 STATUS_AFTER: Mapping[str, Status] = {
     "triggered": "triggered",
@@ -90,6 +91,12 @@ def slack_key(channel: str, ts: str) -> str:
 def anomaly_key(anomaly_id: str) -> str:
     """The outside key of a metric anomaly."""
     return f"{ANOMALY}:{anomaly_id}"
+
+
+def schedule_key(runbook: str, tick: datetime, *, service: str = "") -> str:
+    """The outside key of one tick of a runbook's schedule; of one of its services where it has several."""
+    part = f"/{service}" if service else ""
+    return f"{SCHEDULE}:{runbook}{part}:{tick:%Y-%m-%dT%H:%MZ}"
 
 
 def started_by_hand(
