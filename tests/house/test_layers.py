@@ -24,6 +24,7 @@ BREACHES = {
     "cel": ("bot/intake/breach.py", "from cel_expr_python import cel"),
     "yaml": ("bot/catalog/breach.py", "import yaml"),
     "patterns": ("bot/actions/breach.py", "import re2"),
+    "cron": ("bot/engine/breach.py", "import cronsim"),
     "kubernetes": ("bot/diagnosis/breach.py", "from kubernetes.aio import client"),
     "pictures": ("bot/slack/breach.py", "def late():\n    import matplotlib"),
     "terminal": ("bot/cli/breach.py", "from rich.console import Console"),

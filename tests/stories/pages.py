@@ -19,12 +19,14 @@ PAGERDUTY_APP = "A1FKYAUUX"
 _numbers = itertools.count(1)
 
 
-def webhook(kind: str, *, at: datetime, incident: str = INCIDENT, **data: Any) -> bytes:
-    """The body of one webhook; `data` replaces fields of the incident (or of the note)."""
+def webhook(kind: str, *, at: datetime, incident: str = INCIDENT, agent: str = "", **data: Any) -> bytes:
+    """The body of one webhook; `data` replaces fields of the incident (or of the note), `agent` who did it."""
     sample = json.loads((SAMPLES / "pagerduty" / f"incident.{kind}.json").read_bytes())
     event = sample["event"]
     event["id"] = f"01STORY{next(_numbers):019d}"
     event["occurred_at"] = at.isoformat()
+    if agent:
+        event["agent"]["summary"] = agent
     if event["data"]["type"] == "incident":
         event["data"]["id"] = incident
         event["data"]["html_url"] = f"https://acme.pagerduty.com/incidents/{incident}"

@@ -22,6 +22,7 @@ _MOVING = (
     (re.compile(r"http://127\.0\.0\.1:\d+/"), "https://acme.slack.example/"),
     (re.compile(r"127\.0\.0\.1:\d+"), "127.0.0.1:PORT"),
     (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC"), "DATE"),
+    (re.compile(r"\b[A-Z][a-z]{2} \d\d [A-Z][a-z]{2} \d\d:\d\d\b"), "DAY AND TIME"),
     (re.compile(r"\b\d\d:\d\d UTC"), "TIME"),
     (
         re.compile(
@@ -39,6 +40,7 @@ _IDS = (
     (re.compile(r"(?<=Digest: )[0-9a-f]{8}\b"), "DIGEST"),
     (re.compile(r"(?<=What you approve: )[0-9a-f]{8}\b"), "DIGEST"),
     (re.compile(r"(?<=\()[0-9a-f]{8}(?=\))"), "RUN"),
+    (re.compile(r"(?<=\()[0-9a-f]{12}(?=\))"), "REF"),
     (re.compile(r"\bp?\d{16}\b"), "TS"),
     (re.compile(r"\b\d{10}\.\d{6}\b"), "TS"),
     (re.compile(r"\breference [0-9a-f]{8}\b"), "REFERENCE"),

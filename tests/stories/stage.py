@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -71,14 +71,20 @@ class Stage:
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, folder: Path, *, runbooks: dict[str, str], mode: Mode = "socket", inventory: str = ""
+        cls,
+        folder: Path,
+        *,
+        runbooks: dict[str, str],
+        mode: Mode = "socket",
+        inventory: str = "",
+        settings: Mapping[str, str] | None = None,
     ) -> AsyncIterator[Stage]:
-        """Workspace, host and bot, started; `inventory` replaces the catalog's own."""
+        """Workspace, host and bot, started; `inventory` replaces the catalog's own, `settings` are further ones."""
         clock = StoryClock()
         sandbox = Sandbox(clock=SlackTime(clock), share_delay_s=0.0, retry_delays_s=())
         async with sandbox as slack, StoryHost(folder) as host, aiohttp.ClientSession() as web:
             catalogs.write(folder / "runbooks", port=host.port, runbooks=runbooks, inventory=inventory)
-            app = await App.build(_settings(folder, slack, host, mode), clock=clock)
+            app = await App.build(_settings(folder, slack, host, mode, settings or {}), clock=clock)
             stage = cls(
                 folder=folder, slack=slack, host=host, app=app, clock=clock, web=web, runbooks=runbooks
             )
@@ -249,6 +255,8 @@ class Stage:
         journal = self.app.journal
         if any(task.get_name() in ERRANDS for task in asyncio.all_tasks()) or await journal.unanswered():
             return False
+        if self.app.pager is not None and not self.app.pager.is_idle:
+            return False
         for row in await journal.incidents():
             incident = await self.app.operations.incident(row.incident_id)
             runs = await self.app.operations.runs_of(incident)
@@ -289,7 +297,7 @@ class Stage:
                 yield str(message["text"])
 
 
-def _settings(folder: Path, slack: Sandbox, host: StoryHost, mode: Mode) -> Settings:
+def _settings(folder: Path, slack: Sandbox, host: StoryHost, mode: Mode, more: Mapping[str, str]) -> Settings:
     return Settings.load(
         {
             "SLACK_BOT_TOKEN": slack.bot_token,
@@ -307,5 +315,6 @@ def _settings(folder: Path, slack: Sandbox, host: StoryHost, mode: Mode) -> Sett
             "BOT_SSH_CONFIG": str(host.config),
             "BOT_SSH_KNOWN_HOSTS": str(host.known_hosts),
             "BOT_LOG_LEVEL": "error",
+            **more,
         }
     )
