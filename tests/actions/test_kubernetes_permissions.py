@@ -12,6 +12,7 @@ from tests.actions.kubernetes_ground import AGENT, API, DB, Ground, ground
 
 GROUPS = {"deployments": "apps", "statefulsets": "apps", "daemonsets": "apps"}
 GROUPS |= {"replicasets": "apps", "controllerrevisions": "apps"}
+GROUPS |= {"horizontalpodautoscalers": "autoscaling"}
 
 STEPS: list[dict[str, Any]] = [
     {"action": "scale", "replicas": 4, **API},

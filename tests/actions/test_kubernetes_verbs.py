@@ -38,6 +38,37 @@ async def test_a_scale_says_what_starts_and_what_the_quota_has_room_for(there: G
     assert (plan.shown["replicas"], plan.shown["ready"]) == ("3 → 2, 1 pod will stop", "3 of 3")
 
 
+@pytest.mark.parametrize(
+    ("replicas", "words", "risk"),
+    [
+        (5, "api keeps it between 4 and 10 and may change this again", "medium"),
+        (12, "keeps it between 4 and 10 and will take 12 back to 10: change the autoscaler instead", "high"),
+        (2, "keeps it between 4 and 10 and will take 2 back to 4: change the autoscaler instead", "high"),
+        (0, "between 4 and 10, but stands still at 0: nothing brings it back by itself", "high"),
+    ],
+)
+async def test_a_scale_says_what_an_autoscaler_will_make_of_it(
+    there: Ground, replicas: int, words: str, risk: str
+) -> None:
+    there.cluster.autoscaler("payments", "api", least=4, most=10)
+    plan = await there.plan(action="scale", replicas=replicas, **API)
+    assert plan.shown["autoscaler"].endswith(words)
+    assert plan.risk == risk
+
+
+async def test_the_autoscaler_of_another_workload_is_not_told(there: Ground) -> None:
+    there.cluster.autoscaler("payments", "api", least=4, most=10, kind="StatefulSet")
+    there.cluster.autoscaler("payments", "other", least=4, most=10)
+    assert "autoscaler" not in (await there.plan(action="scale", replicas=5, **API)).shown
+
+
+async def test_an_autoscaler_that_may_not_be_read_is_told_as_that(there: Ground) -> None:
+    rules = [{"apiGroups": ["", "apps"], "resources": ["*"], "verbs": ["*"]}]
+    there.cluster.rights.allow_only(rules)
+    plan = await there.plan(action="scale", replicas=5, **API)
+    assert plan.shown["autoscaler"] == "could not be read; one may change this again"
+
+
 @pytest.mark.parametrize("what", [API, DB])
 async def test_a_scale_waits_until_as_many_are_ready(there: Ground, what: dict[str, Any]) -> None:
     told = Told()

@@ -38,7 +38,8 @@ def _of_workload(action: str, kind: str, strategy: str) -> frozenset[Permission]
     watched = _some("apps", resource, "list", "watch") | _some("", "pods", "list")
     if action == "scale":
         quota = _some("", "resourcequotas", "list")
-        return seen | watched | quota | _some("apps", f"{resource}/scale", "patch")
+        scalers = _some("autoscaling", "horizontalpodautoscalers", "list")
+        return seen | watched | quota | scalers | _some("apps", f"{resource}/scale", "patch")
     rolls = seen | watched | _some("apps", resource, "patch")
     if action == "rollout-undo":
         kept = "replicasets" if kind == "deployment" else "controllerrevisions"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from bot.actions.base import Outcome, Plan, PlanScope, Seen, Undo
+from bot.actions.kubernetes.autoscaler import autoscaling
 from bot.actions.kubernetes.order import Order, version
 from bot.actions.kubernetes.quota import room_for
 from bot.actions.kubernetes.site import Site
@@ -17,10 +20,13 @@ class Scale:
     """Deployments and StatefulSets."""
 
     async def plan(self, site: Site, reader: ClusterReader, scope: PlanScope) -> Plan:
-        """Now → after, what that starts or stops, and whether the quota has room for it."""
+        """Now → after, what that starts or stops, whether the quota has room, and what an autoscaler makes of it."""
         workload = await read(site, reader)
         now, wanted = workload.wanted, int(site.given.replicas or 0)
         back = site.of(replicas=now)
+        consequence, (autoscaler, would_be_moved) = await asyncio.gather(
+            _consequence(site, reader, workload), autoscaling(site, reader)
+        )
         return Plan(
             type="kubernetes",
             input=site.given.model_dump(mode="json", exclude_none=True),
@@ -28,7 +34,8 @@ class Scale:
             text=f"scale {site.thing} from {now} to {wanted}",
             will_run=(site.line(),),
             shown={
-                "replicas": f"{now} → {wanted}, {await _consequence(site, reader, workload)}",
+                "replicas": f"{now} → {wanted}, {consequence}",
+                **({"autoscaler": autoscaler} if autoscaler else {}),
                 "ready": f"{workload.ready} of {now}",
             },
             guarded=workload.guarded,
@@ -44,7 +51,7 @@ class Scale:
             )
             if now != wanted
             else Undo(text=f"nothing to undo: it is asked for {now} replicas already"),
-            risk=scope.risk or ("high" if wanted == 0 else "medium"),
+            risk=scope.risk or ("high" if wanted == 0 or would_be_moved else "medium"),
             timeout_s=scope.timeout_s,
         )
 

@@ -111,6 +111,18 @@ def quota(namespace: str, name: str, *, hard: Mapping[str, str]) -> Json:
     return {**_object("resourcequotas", name, namespace), "spec": {"hard": dict(hard)}, "status": {}}
 
 
+def autoscaler(namespace: str, name: str, *, target: Json, least: int, most: int) -> Json:
+    """A HorizontalPodAutoscaler on CPU for the workload that `target` names by kind and name."""
+    metric = {"type": "Utilization", "averageUtilization": 80}
+    spec = {
+        "scaleTargetRef": {"apiVersion": "apps/v1", **target},
+        "minReplicas": least,
+        "maxReplicas": most,
+        "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": metric}}],
+    }
+    return {**_object("horizontalpodautoscalers", name, namespace), "spec": spec, "status": {}}
+
+
 def namespace(name: str) -> Json:
     """A namespace."""
     return _object("namespaces", name)

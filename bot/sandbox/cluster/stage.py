@@ -154,6 +154,14 @@ class Stage:
         """A ResourceQuota, such as `hard={"pods": "4"}`."""
         return self.apply("resourcequotas", manifests.quota(namespace, name, hard=hard))
 
+    def autoscaler(
+        self, namespace: str, name: str, *, least: int, most: int, kind: str = "Deployment"
+    ) -> Json:
+        """A HorizontalPodAutoscaler named after its workload. It is only told of: nothing moves by it here."""
+        target: Json = {"kind": kind, "name": name}
+        body = manifests.autoscaler(namespace, name, target=target, least=least, most=most)
+        return self.apply("horizontalpodautoscalers", body)
+
     # driving
 
     def never_ready(self, namespace: str, name: str, *, image: str | None = None) -> None:
