@@ -44,6 +44,7 @@ from bot.engine.making import Maker
 from bot.engine.measuring import Measuring
 from bot.engine.operations import Operations
 from bot.engine.pager import Pager
+from bot.engine.people import People
 from bot.engine.reception import Reception
 from bot.engine.records import Records
 from bot.engine.rows import bring_up
@@ -232,17 +233,18 @@ async def _wire(
     def action(name: str) -> Action:
         return build(name, tools)
 
+    people = People(slack=directory, on_call=reader, catalog=catalog, clock=clock)
     maker = Maker(catalog=catalog, action=action)
     execution = Execution(action=action, redactor=redactor, ledger=ledger)
     admission = Admission(journal=journal, catalog=catalog)
-    suggester = Suggester(maker=maker, directory=directory, catalog=catalog, clock=clock)
-    starting = Starting(ledger=ledger, suggester=suggester, directory=directory, catalog=catalog, clock=clock)
+    suggester = Suggester(maker=maker, directory=people, catalog=catalog, clock=clock)
+    starting = Starting(ledger=ledger, suggester=suggester, directory=people, catalog=catalog, clock=clock)
     operations = Operations(
         ledger=ledger,
         maker=maker,
         starting=starting,
         execution=execution,
-        directory=directory,
+        directory=people,
         catalog=catalog,
         clock=clock,
     )
@@ -257,7 +259,7 @@ async def _wire(
             admission=admission,
             execution=execution,
             measuring=Measuring(metrics=metrics, catalog=catalog, clock=clock, redactor=redactor),
-            directory=directory,
+            directory=people,
             catalog=catalog,
             action=action,
             clock=clock,

@@ -63,6 +63,7 @@ class SafetySpec(FileModel):
     require_approval: bool | None = None
     scopes: Texts | None = None
     approvers: Texts = Field(default_factory=list)
+    escalate_to: Texts = Field(default_factory=list)
     min_approvals: Annotated[int, Field(ge=1, le=20)] | None = None
     allow_self_approval: bool | None = None
     risk: Risk | None = None
@@ -181,6 +182,7 @@ class StepHead(FileModel):
     require_approval: bool | None = None
     requires_approval: bool | None = None
     approvers: Texts = Field(default_factory=list)
+    escalate_to: Texts = Field(default_factory=list)
     min_approvals: Annotated[int, Field(ge=1, le=20)] | None = None
     allow_self_approval: bool | None = None
     risk: Risk | None = None
@@ -225,6 +227,7 @@ class StepHead(FileModel):
         ]
         own: dict[str, Any] = {
             "approvers": tuple(self.approvers),
+            "escalate_to": tuple(self.escalate_to),
             "min_approvals": self.min_approvals,
             "allow_self_approval": self.allow_self_approval,
             "risk": self.risk,
@@ -320,6 +323,7 @@ def rules_of(safety: SafetySpec) -> Rules:
     return Rules(
         requires_approval=switch,
         approvers=tuple(safety.approvers),
+        escalate_to=tuple(safety.escalate_to),
         min_approvals=safety.min_approvals,
         allow_self_approval=safety.allow_self_approval,
         scopes=None if safety.scopes is None else tuple(EnvironmentName(name) for name in safety.scopes),

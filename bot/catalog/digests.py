@@ -132,4 +132,7 @@ def _rollback(rollback: Rollback | None) -> Mapping[str, Any] | None:
 
 
 def _rules(rules: Rules) -> dict[str, Any]:
-    return rules.model_dump(mode="json", exclude={"scopes", "message"})
+    content = rules.model_dump(mode="json", exclude={"scopes", "message"})
+    if not rules.escalate_to:
+        del content["escalate_to"]  # what never named anybody keeps the digest it was promoted with
+    return content

@@ -57,6 +57,8 @@ class EnvironmentSpec(FileModel):
     """One environment as written."""
 
     approvers: Names = Field(default_factory=list)
+    escalate_to: Names = Field(default_factory=list)
+    override: Names = Field(default_factory=list)
     confirm_every_step: bool = False
     auto_start: bool = False
 
@@ -97,6 +99,8 @@ class ServiceSpec(FileModel):
     host: str = ""
     environment: str | None = None
     approvers: Names = Field(default_factory=list)
+    escalate_to: Names = Field(default_factory=list)
+    override: Names = Field(default_factory=list)
     starters: Names = Field(default_factory=list)
     links: dict[str, str] = Field(default_factory=dict)
 
@@ -166,6 +170,8 @@ def read_inventory(document: Document) -> Catalog | None:
             name: Environment(
                 name=EnvironmentName(name),
                 approvers=tuple(item.approvers),
+                escalate_to=tuple(item.escalate_to),
+                override=tuple(item.override),
                 confirm_every_step=item.confirm_every_step,
                 auto_start=item.auto_start,
             )
@@ -222,6 +228,8 @@ def _service(name: str, spec: ServiceSpec, file: CatalogFile) -> Service:
         host=spec.host,
         environment=EnvironmentName(environment) if environment else None,
         approvers=tuple(spec.approvers),
+        escalate_to=tuple(spec.escalate_to),
+        override=tuple(spec.override),
         starters=tuple(spec.starters),
         links=links,
     )

@@ -62,6 +62,8 @@ class Rules(Frozen):
 
     requires_approval: bool | None = None
     approvers: tuple[str, ...] = ()
+    escalate_to: tuple[str, ...] = ()
+    """Who is asked next when nobody decided in time, one entry after the other."""
     min_approvals: int | None = None
     allow_self_approval: bool | None = None
     scopes: tuple[EnvironmentName, ...] | None = None
@@ -164,6 +166,9 @@ class Environment(Frozen):
 
     name: EnvironmentName
     approvers: tuple[str, ...] = ()
+    escalate_to: tuple[str, ...] = ()
+    override: tuple[str, ...] = ()
+    """Who may break glass: run a step without its approvers, with a reason. Nobody unless named."""
     confirm_every_step: bool = False
     auto_start: bool = False
 
@@ -211,6 +216,8 @@ class Service(Frozen):
     host: str = ""
     environment: EnvironmentName | None = None
     approvers: tuple[str, ...] = ()
+    escalate_to: tuple[str, ...] = ()
+    override: tuple[str, ...] = ()
     starters: tuple[str, ...] = ()
     links: Mapping[str, str] = Field(default_factory=dict)
     """Label to URL: dashboard, docs; shown in the thread."""

@@ -117,6 +117,7 @@ _STEP_STYLES: dict[str, Style] = {
     "undo_failed": "bad",
     "undo_unknown": "bad",
     "undo_blocked": "bad",
+    "undo_left": "careful",
     "unknown": "bad",
     "not_planned": "bad",
     "rejected": "careful",

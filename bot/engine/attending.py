@@ -1,8 +1,9 @@
-"""An incident's own needs: a suggestion when it opens, reminder and expiry of that suggestion, and its end.
+"""An incident's own needs: a suggestion when it opens, reminder, escalation and expiry of it, and its end.
 
 `next_for` is pure; `Attendant` performs it. Suggestions hold nothing, so nothing here takes a slot or a lock.
 What opened it says when it is over. A start by hand, a schedule or an anomaly never will: such an incident is closed
-after a quiet day, or the list of what is open would only ever grow.
+after a quiet day, or the list of what is open would only ever grow. As long as it is open, people are reminded of what
+the walk back of a run left to them: the run is over then and nobody drives it any more.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from bot.catalog.params import parse_params
 from bot.catalog.schema import Catalog, Runbook
 from bot.engine.admission import Admission
 from bot.engine.clock import Clock
+from bot.engine.escalating import next_asked
 from bot.engine.ledger import Change, Ledger
-from bot.engine.opening import opened
+from bot.engine.opening import from_suggestion, opened, opened_from
 from bot.engine.suggesting import Suggester
 from bot.intake.incident import (
     Incident,
@@ -28,14 +30,17 @@ from bot.intake.incident import (
     RunbookSuggested,
     RunStarted,
     Suggestion,
+    SuggestionEscalated,
     SuggestionReminded,
     SuggestionTaken,
     SuggestionWithdrawn,
 )
 from bot.intake.signal import SCHEDULE
 from bot.intake.ticks import LATE
-from bot.runs.events import Event, ProposalVoided, RunFinished, RunId
-from bot.runs.state import Run
+from bot.runs.events import Event, ProposalVoided, RunFinished, RunId, StepKey
+from bot.runs.fold import fold
+from bot.runs.questions import Question, next_nudge, nudge_of
+from bot.runs.state import Run, next_level
 
 RESOLVED = "the incident was resolved elsewhere before anybody decided"
 QUIET = timedelta(days=1)
@@ -69,7 +74,23 @@ class Idle:
     until: datetime | None = None
 
 
-IncidentEffect = Note | CloseRun | Suggest | Idle
+@dataclass(frozen=True, kw_only=True)
+class EscalateSuggestion:
+    """Nobody clicked in time: ask the next, as the catalog has it."""
+
+    suggestion: Suggestion
+    entry: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Nudge:
+    """Remind of a question that a run which is over left to people."""
+
+    run: Run
+    question: Question
+
+
+IncidentEffect = EscalateSuggestion | Nudge | Note | CloseRun | Suggest | Idle
 
 
 def next_for(incident: Incident, runs: Sequence[Run], now: datetime) -> IncidentEffect:
@@ -80,11 +101,22 @@ def next_for(incident: Incident, runs: Sequence[Run], now: datetime) -> Incident
             return _at_the_end(suggestion, incident, now)
         undecided = next((run for run in runs if _was_undecided(run, incident)), None)
         return Idle() if undecided is None else CloseRun(run=undecided)
-    if suggestion is not None:
-        return _timer(suggestion, now)
-    if _wants_suggestion(incident, runs):
+    if suggestion is None and _wants_suggestion(incident, runs):
         return Suggest()
-    return _closing(incident, runs, now)
+    first = _closing(incident, runs, now) if suggestion is None else _timer(suggestion, now)
+    return _nudge(runs, first, now) if isinstance(first, Idle) else first
+
+
+def _nudge(runs: Sequence[Run], idle: Idle, now: datetime) -> IncidentEffect:
+    """What is left of finished runs to be reminded of, before anything else is due."""
+    left = [(run, next_nudge(run)) for run in runs if run.is_finished]
+    due = [(one.nudge_at, run, one) for run, one in left if one is not None and one.nudge_at is not None]
+    if not due:
+        return idle
+    at, run, question = min(due, key=lambda each: each[0])
+    if now >= at:
+        return Nudge(run=run, question=question)
+    return Idle(until=at if idle.until is None else min(at, idle.until))
 
 
 def _closing(incident: Incident, runs: Sequence[Run], now: datetime) -> IncidentEffect:
@@ -138,6 +170,7 @@ def is_undecided(run: Run) -> bool:
         and not proposal.made.asked.unattended
         and not proposal.approvals
         and not proposal.skips
+        and proposal.overridden is None
     )
 
 
@@ -149,13 +182,16 @@ def _withdrawn(suggestion: Suggestion, now: datetime, detail: str) -> Suggestion
 
 def _timer(suggestion: Suggestion, now: datetime) -> IncidentEffect:
     made = suggestion.made
-    if now >= made.expires_at:
+    if now >= suggestion.expires_at:
+        entry = next_level(made.asked, [one.to.entry for one in suggestion.escalations])
+        if entry:
+            return EscalateSuggestion(suggestion=suggestion, entry=entry)
         return Note(events=(SuggestionWithdrawn(at=now, suggestion_id=made.suggestion_id, reason="expired"),))
-    if made.remind_at is not None and not suggestion.reminded:
-        if now >= made.remind_at:
+    if suggestion.remind_at is not None and not suggestion.reminded:
+        if now >= suggestion.remind_at:
             return Note(events=(SuggestionReminded(at=now, suggestion_id=made.suggestion_id),))
-        return Idle(until=made.remind_at)
-    return Idle(until=made.expires_at)
+        return Idle(until=suggestion.remind_at)
+    return Idle(until=suggestion.expires_at)
 
 
 def _wants_suggestion(incident: Incident, runs: Sequence[Run]) -> bool:
@@ -191,17 +227,40 @@ class Attendant:
     catalog: Callable[[], Catalog]
     clock: Clock
 
-    async def perform(self, incident: Incident, effect: Note | CloseRun | Suggest) -> None:
+    async def perform(
+        self, incident: Incident, effect: EscalateSuggestion | Nudge | Note | CloseRun | Suggest
+    ) -> None:
         """Carry one effect out."""
         match effect:
             case Note():
                 await self.ledger.append(Change(incident=incident, incident_events=effect.events))
+            case EscalateSuggestion():
+                await self._escalate(incident, effect)
+            case Nudge():
+                reminded = nudge_of(effect.question, self.clock.now())
+                await self.ledger.append(Change(run=effect.run, run_events=(reminded,)))
             case CloseRun():
                 await self._close(effect.run)
             case Suggest():
                 await self._suggest(incident)
             case _:
                 assert_never(effect)
+
+    async def _escalate(self, incident: Incident, effect: EscalateSuggestion) -> None:
+        now, catalog, made = self.clock.now(), self.catalog(), effect.suggestion.made
+        run_opened = opened_from(incident, effect.suggestion, catalog=catalog, now=now)
+        draft = fold(from_suggestion(effect.suggestion, run_opened))
+        to = await next_asked(
+            draft,
+            StepKey(),
+            effect.entry,
+            maker=self.suggester.maker,
+            directory=self.suggester.directory,
+            now=now,
+            lasts=made.expires_at - made.at,
+        )
+        event = SuggestionEscalated(at=now, suggestion_id=made.suggestion_id, to=to)
+        await self.ledger.append(Change(incident=incident, incident_events=(event,)))
 
     async def _close(self, run: Run) -> None:
         proposal = run.open_proposal

@@ -19,49 +19,51 @@ Races and where they end:
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, assert_never
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import assert_never
 from uuid import uuid4
 
 import structlog
 
 from bot.actions.base import Action
-from bot.catalog.schema import Catalog, Expect
+from bot.catalog.schema import Catalog
 from bot.engine.admission import Admission, lockable
 from bot.engine.clock import Clock
+from bot.engine.escalating import next_asked
 from bot.engine.execution import Execution
-from bot.engine.ledger import Change, Ledger
-from bot.engine.making import Made, Maker, NotMade, parse_input
+from bot.engine.ledger import Ledger
+from bot.engine.making import Made, Maker, NotMade
 from bot.engine.measuring import Measuring
-from bot.engine.planning import plan_of
 from bot.engine.ports import Directory
 from bot.engine.proposing import changes_between, memberships_of, proposed
+from bot.engine.run_writer import RETRY_JOURNAL_S, RunWriter
 from bot.engine.suggesting import starters_for
-from bot.errors import ActionError, JournalUnavailable, NotPermitted, Refused, VersionConflict
-from bot.journal.base import Hold
+from bot.engine.walking import Walking
+from bot.errors import NotPermitted
 from bot.runs.due import Due, wants_baseline
 from bot.runs.events import (
+    ApprovalEscalated,
     ApprovalVoided,
     Event,
     ProposalId,
     ProposalVoided,
     Result,
     RunAdmitted,
-    RunQueued,
     StepFinished,
     StepKey,
     StepNotPlanned,
+    StepOverridden,
     StepProbed,
     StepStarted,
-    UndoBlocked,
     UndoFinished,
-    UndoStarted,
 )
 from bot.runs.next import (
     AskApproval,
     AskHuman,
     Done,
+    Escalate,
     NextEffect,
     ReadState,
     Record,
@@ -72,17 +74,13 @@ from bot.runs.next import (
     RunUndo,
     Sleep,
 )
-from bot.runs.plan import Artifact, Plan, Undo
-from bot.runs.policy import standing
+from bot.runs.plan import Plan
+from bot.runs.policy import Policy, override_trouble, standing
 from bot.runs.state import Proposal, Run, StepState
 
 log = structlog.get_logger()
 
 INTERRUPTED = "the bot was stopped while this ran, and its answer was lost"
-RETRY_JOURNAL_S = 1.0
-
-Fact = StepFinished | UndoFinished
-"""What came of something that was sent; it is recorded whatever else happened meanwhile."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,16 +98,20 @@ class Driver:
     clock: Clock
     retry_journal_s: float = RETRY_JOURNAL_S
 
-    async def perform(self, run: Run, effect: NextEffect) -> asyncio.Event | None:
+    async def perform(  # noqa: C901 - one arm per effect
+        self, run: Run, effect: NextEffect
+    ) -> asyncio.Event | None:
         """Carry one effect out. None: look again at once; an event: nothing to do until it is set (or the run changes).
 
         Raises `VersionConflict` when somebody else was first: read the run again and ask `what_next` anew.
         """
         match effect:
             case Record():
-                await self._append(run, *effect.events)
+                await self.writer.append(run, *effect.events)
             case AskApproval():
                 await self._propose(run, effect.step, effect.reason)
+            case Escalate():
+                await self._escalate(run, effect)
             case RunAction():
                 return await self._run_action(run, effect.step, effect.proposal_id)
             case Recover():
@@ -117,9 +119,9 @@ class Driver:
             case ReadState():
                 await self._read_state(run, effect.step, effect.proposal_id)
             case RunUndo():
-                return await self._run_undo(run, effect.step)
+                return await self.walking.undo(run, effect.step)
             case RecoverUndo():
-                await self._append(
+                await self.writer.append(
                     run, UndoFinished(at=self.clock.now(), step=effect.step, result=_lost(INTERRUPTED))
                 )
             case RunCheck():
@@ -130,12 +132,20 @@ class Driver:
                 assert_never(effect)
         return None
 
-    async def _append(self, run: Run, *events: Event, artifacts: Sequence[Artifact] = ()) -> Run:
-        _, after = await self.ledger.append(
-            Change(run=run, run_events=tuple(events), artifacts=tuple(artifacts))
+    @cached_property
+    def writer(self) -> RunWriter:
+        """What appends to the run that is driven."""
+        return RunWriter(
+            ledger=self.ledger,
+            admission=self.admission,
+            clock=self.clock,
+            retry_journal_s=self.retry_journal_s,
         )
-        assert after is not None
-        return after
+
+    @cached_property
+    def walking(self) -> Walking:
+        """What takes it back."""
+        return Walking(writer=self.writer, maker=self.maker, execution=self.execution, action=self.action)
 
     # ------------------------------------------------------------ proposing
 
@@ -151,10 +161,10 @@ class Driver:
             made = await self.maker.make(run, key)
         except NotMade as problem:
             message = f"{problem.message} ({problem.hint})" if problem.hint else problem.message
-            await self._append(run, StepNotPlanned(at=self.clock.now(), step=key, message=message))
+            await self.writer.append(run, StepNotPlanned(at=self.clock.now(), step=key, message=message))
             return
         event = await self._proposal(run, key, made, reason, ask=ask)
-        await self._append(run, event)
+        await self.writer.append(run, event)
 
     async def _proposal(self, run: Run, key: StepKey, made: Made, reason: str, *, ask: bool) -> Event:
         """The proposal, or that there is none because nobody is left who could decide it."""
@@ -179,6 +189,21 @@ class Driver:
         """Who decides a step for which the rules name nobody, because a tag lets it run unattended."""
         return starters_for(self.catalog(), run.runbook, run.opened.service, environment)
 
+    async def _escalate(self, run: Run, effect: Escalate) -> None:
+        proposal = run.steps[effect.step].proposal
+        assert proposal is not None
+        to = await next_asked(
+            run,
+            effect.step,
+            effect.entry,
+            maker=self.maker,
+            directory=self.directory,
+            now=self.clock.now(),
+            lasts=proposal.made.expires_at - proposal.made.at,
+        )
+        event = ApprovalEscalated(at=self.clock.now(), proposal_id=effect.proposal_id, to=to)
+        await self.writer.append(run, event)
+
     # ------------------------------------------------------------ executing
 
     async def _run_action(self, run: Run, key: StepKey, proposal_id: ProposalId) -> asyncio.Event | None:
@@ -193,7 +218,7 @@ class Driver:
                 await self.admission.leave(run.id)  # it waits for people again, and people hold up nobody
             return None
         freed = self.admission.freed()
-        entered = await self._admit(run, lockable(proposal.made.plan))
+        entered = await self.writer.let_in(run, lockable(proposal.made.plan))
         if entered is None:
             return freed
         first: Sequence[Event] = ()
@@ -209,7 +234,7 @@ class Driver:
         if made.plan.digest != proposal.made.digest and not run.opened.dry_run:
             await self._drifted(run, key, proposal, made, entered=entered)
             return None
-        in_the_way = await self._try_more(run, lockable(made.plan), entered)
+        in_the_way = await self.writer.let_in_more(run, lockable(made.plan), entered)
         if in_the_way is not None:
             holder = await self.admission.name_of(in_the_way.run_id)
             reason = f"{in_the_way.name.partition(':')[2]} is held by {holder} now"
@@ -228,7 +253,7 @@ class Driver:
         would now send something else, or cannot be planned at all, its outcome is unknown and people decide.
         """
         freed = self.admission.freed()
-        entered = await self._admit(run, lockable(plan))
+        entered = await self.writer.let_in(run, lockable(plan))
         if entered is None:
             return freed
         if not run.opened.dry_run:
@@ -255,8 +280,9 @@ class Driver:
                 await self._void(run, proposal, "the rules of today ask for a decision here")
                 return False
             return True
-        if not policy.approvers:
-            policy = replace(policy, approvers=self._starters(run, run.environment))
+        policy = policy.decided_by(self._starters(run, run.environment))
+        if proposal.overridden is not None:
+            return await self._still_overridden(run, proposal, proposal.overridden, policy)
         if policy.min_approvals > asked.min_approvals:
             await self._void(run, proposal, f"the rules of today ask for {policy.min_approvals} approvals")
             return False
@@ -277,42 +303,28 @@ class Driver:
                 )
                 for one, reason in fallen
             ]
-            await self._append(run, *events)
+            await self.writer.append(run, *events)
         return not fallen
+
+    async def _still_overridden(
+        self, run: Run, proposal: Proposal, override: StepOverridden, policy: Policy
+    ) -> bool:
+        """Whoever broke glass stands for all others, so their right to it is held against the rules of this moment."""
+        memberships = await memberships_of(policy.override, self.directory)
+        now = self.clock.now()
+        trouble = override_trouble(policy, override, memberships, now=now)
+        if trouble:
+            person = override.actor.person
+            fallen = ApprovalVoided(at=now, proposal_id=proposal.id, person=person, reason=trouble)
+            await self.writer.append(run, fallen)
+        return not trouble
 
     async def _void(
         self, run: Run, proposal: Proposal, reason: str, *, entered: Sequence[RunAdmitted] = ()
     ) -> None:
-        await self._append(
+        await self.writer.append(
             run, *entered, ProposalVoided(at=self.clock.now(), proposal_id=proposal.id, reason=reason)
         )
-
-    async def _admit(self, run: Run, targets: Sequence[str]) -> tuple[RunAdmitted, ...] | None:
-        """Take slot and locks, or None while the run waits; the place in the line is journaled.
-
-        That it was let in is for the caller to append, in one commit with what it does next: the holds themselves
-        are in the journal already, and a click should not wait for the disk once more than it must.
-        """
-        if run.admitted is not None or run.opened.dry_run:
-            return ()
-        wait = await self.admission.enter(run, targets)
-        if wait is None:
-            return (RunAdmitted(at=self.clock.now(), targets=tuple(targets)),)
-        said = run.queued
-        if said is None or (said.waiting_for, said.position) != (wait.waiting_for, wait.position):
-            event = RunQueued(at=self.clock.now(), waiting_for=wait.waiting_for, position=wait.position)
-            await self._append(run, event)
-        return None
-
-    async def _try_more(
-        self, run: Run, targets: Sequence[str], entered: Sequence[RunAdmitted]
-    ) -> Hold | None:
-        """What is in the way of targets the run was not let in with; those it was, it holds until it ends."""
-        known = [*entered, run.admitted] if run.admitted is not None else entered
-        held = {target for admitted in known for target in admitted.targets}
-        if held.issuperset(targets):
-            return None
-        return await self.admission.try_more(run, targets)
 
     async def _drifted(
         self, run: Run, key: StepKey, proposal: Proposal, made: Made, *, entered: Sequence[RunAdmitted]
@@ -324,51 +336,21 @@ class Driver:
         void = ProposalVoided(at=now, proposal_id=proposal.id, reason=reason, changes=changes)
         text = f"{reason}: {'; '.join(changes)}" if changes else reason
         fresh = await self._proposal(run, key, made, text, ask=True)
-        await self._append(run, *entered, void, fresh)
+        await self.writer.append(run, *entered, void, fresh)
 
     async def _execute(
         self, run: Run, state: StepState, proposal: Proposal, plan: Plan, *, entered: Sequence[Event]
     ) -> None:
         started = StepStarted(at=self.clock.now(), proposal_id=proposal.id, step=state.key, plan=plan)
-        run = await self._append(run, *entered, started)
+        run = await self.writer.append(run, *entered, started)
         result, artifacts = await self.execution.run(
             run, plan, expect=state.step.expect, name=state.step.name, dry_run=run.opened.dry_run
         )
-        await self._append_fact(
+        await self.writer.append_fact(
             run,
             StepFinished(at=self.clock.now(), proposal_id=proposal.id, step=state.key, result=result),
             artifacts,
         )
-
-    async def _append_fact(self, run: Run, event: Fact, artifacts: Sequence[Artifact] = ()) -> None:
-        """Append what happened, on top of whatever the run has become, however long it takes.
-
-        An append that the journal could not confirm may have landed: the conflict that the next try then meets is
-        with itself, and the run shows that it has this outcome already.
-        """
-        is_unsure = False
-        while True:
-            try:
-                await self._append(run, event, artifacts=artifacts)
-            except VersionConflict:
-                run = await self._reread(run)
-                if is_unsure and _is_recorded(run, event):
-                    return
-            except JournalUnavailable as problem:
-                log.error("outcome-not-recorded-yet", run=run.id, reason=problem.message)
-                is_unsure = True
-                await asyncio.sleep(self.retry_journal_s)
-            else:
-                return
-
-    async def _reread(self, run: Run) -> Run:
-        """The run as it is now, as soon as it can be read."""
-        while True:
-            try:
-                return await self.ledger.run(run.id)
-            except JournalUnavailable as problem:
-                log.error("outcome-not-recorded-yet", run=run.id, reason=problem.message)
-                await asyncio.sleep(self.retry_journal_s)
 
     # ------------------------------------------------------------ unknown outcomes
 
@@ -378,7 +360,7 @@ class Driver:
         event = StepFinished(
             at=self.clock.now(), proposal_id=proposal_id, step=key, result=_lost(INTERRUPTED)
         )
-        await self._append(run, *entered, event)
+        await self.writer.append(run, *entered, event)
 
     async def _read_state(self, run: Run, key: StepKey, proposal_id: ProposalId) -> None:
         proposal = run.steps[key].proposal
@@ -386,7 +368,7 @@ class Driver:
         assert proposal.started is not None
         plan = proposal.started.plan
         text, state = await self.execution.probe(plan)
-        await self._append(
+        await self.writer.append(
             run,
             StepProbed(at=self.clock.now(), proposal_id=proposal_id, step=key, text=text, state=dict(state)),
         )
@@ -396,62 +378,7 @@ class Driver:
     async def _check(self, run: Run, due: Due) -> None:
         """Judge a metric. It only reads, so a conflict (a cancel, a second driver) simply drops what was read."""
         judged, artifacts = await self.measuring.check(run, due)
-        await self._append(run, judged, artifacts=artifacts)
-
-    # ------------------------------------------------------------ walking back
-
-    async def _run_undo(self, run: Run, key: StepKey) -> asyncio.Event | None:
-        state = run.steps[key]
-        undo = state.undo or Undo(text="nothing was captured before it ran")
-        if undo.kind != "step":
-            words = undo.text if undo.kind == "none" else f"by hand: {undo.text}"
-            await self._append(run, UndoBlocked(at=self.clock.now(), step=key, reason=words))
-            return None
-        try:
-            plan = await self._undo_plan(run, key, undo)
-        except (Refused, ActionError) as problem:
-            await self._append(run, UndoBlocked(at=self.clock.now(), step=key, reason=problem.message))
-            return None
-        freed = self.admission.freed()
-        entered = await self._admit(run, lockable(plan))
-        if entered is None:
-            return freed
-        in_the_way = await self._try_more(run, lockable(plan), entered)
-        if in_the_way is not None:
-            holder = await self.admission.name_of(in_the_way.run_id)
-            reason = f"{in_the_way.name.partition(':')[2]} is held by {holder} now"
-            blocked = UndoBlocked(at=self.clock.now(), step=key, reason=reason)
-            await self._append(run, *entered, blocked)
-            return None
-        run = await self._append(run, *entered, UndoStarted(at=self.clock.now(), step=key, plan=plan))
-        expect = tuple(Expect.model_validate(one) for one in undo.expect)
-        result, artifacts = await self.execution.run(
-            run, plan, expect=expect, name=f"undo-{state.step.name}", dry_run=False
-        )
-        await self._append_fact(run, UndoFinished(at=self.clock.now(), step=key, result=result), artifacts)
-        return None
-
-    async def _undo_plan(self, run: Run, key: StepKey, undo: Undo) -> Plan:
-        """The frozen inverse against the state of now; `Refused` when it would do something else than was shown."""
-        action = self.action(undo.type)
-        scope = self.maker.scope(run, key=f"undo/{key}", timeout_s=undo.timeout_s)
-        plan = await plan_of(action, parse_input(action, undo.input, step_name="undo"), scope)
-        if plan.targets != undo.targets or plan.will_run != undo.will_run:
-            raise Refused(
-                f"the undo would now run {' '.join(plan.will_run)!r} instead of what was approved with the step"
-            )
-        drift = _drift(undo.guarded, plan.guarded)
-        if drift:
-            raise Refused(f"the state is not what the step left behind: {drift}")
-        return replace(plan, undo=Undo(text="an undo is not undone by the bot"))
-
-
-def _is_recorded(run: Run, fact: Fact) -> bool:
-    return any(
-        isinstance(one, StepFinished | UndoFinished)
-        and (type(one), one.at, one.step) == (type(fact), fact.at, fact.step)
-        for one in run.events
-    )
+        await self.writer.append(run, judged, artifacts=artifacts)
 
 
 def _sends_the_same(now: Plan, then: Plan) -> bool:
@@ -462,15 +389,6 @@ def _sends_the_same(now: Plan, then: Plan) -> bool:
         then.targets,
         then.will_run,
     )
-
-
-def _drift(expected: Mapping[str, Any], found: Mapping[str, Any]) -> str:
-    changes = [
-        f"{name} is {found.get(name)!r}, expected {value!r}"
-        for name, value in expected.items()
-        if found.get(name) != value
-    ]
-    return "; ".join(changes)
 
 
 def _lost(summary: str) -> Result:

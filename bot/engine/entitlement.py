@@ -19,7 +19,7 @@ from bot.engine.suggesting import nearest, starters_for
 from bot.errors import BadInput, NotPermitted, Refused
 from bot.intake.incident import Facts
 from bot.intake.matching import never_applies
-from bot.runs.policy import Caller, Membership, has_scopes, is_user_group, owners, permit, policy_of
+from bot.runs.policy import Caller, Membership, has_scopes, is_group, owners, permit, policy_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +118,7 @@ class Entitlement:
         try:
             permit(entries, caller, groups, now=self.clock.now(), to="approve this")
         except NotPermitted:
-            unread = [name for name in entries if is_user_group(name) and groups[name].error]
+            unread = [name for name in entries if is_group(name) and groups[name].error]
             return None if unread and not caller.barred else False
         return True
 

@@ -80,6 +80,7 @@ class Maker:
             run.steps[key].step,
             service=catalog.services.get(run.opened.service),
             environment=environment or run.environment,
+            escalated=run.steps[key].escalated,
         )
 
     def scope(self, run: Run, *, key: str, timeout_s: float, risk: str | None = None) -> PlanScope:

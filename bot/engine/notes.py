@@ -32,6 +32,7 @@ from bot.runs.events import (
     RunFinished,
     StepApproved,
     StepKey,
+    StepOverridden,
     StepRejected,
     StepSkipped,
     UndoRequested,
@@ -51,6 +52,7 @@ _CHOICES = {
     "undo": "undo it",
     "stop": "stop here",
     "keep": "keep it",
+    "leave": "leave it as it is",
 }
 _ENDS = {
     "succeeded": "succeeded",
@@ -135,7 +137,7 @@ class _Teller:
                 continue
             actor: Actor | None = getattr(event, "actor", None)
             self.last_actor = actor or self.last_actor
-            name = "approved" if isinstance(event, StepApproved) else "said"
+            name = "approved" if isinstance(event, StepApproved | StepOverridden) else "said"
             key = f"{name}:{self.run.id}:{version}"
             yield Note(
                 key=key,
@@ -150,6 +152,11 @@ class _Teller:
         match event:
             case StepApproved():
                 return f"{_who(event.actor)} approved {self._step_of(event.proposal_id)}."
+            case StepOverridden():
+                step = self._step_of(event.proposal_id)
+                return (
+                    f"OVERRIDE: {_who(event.actor)} ran {step} without its approvers.{_because(event.reason)}"
+                )
             case StepRejected():
                 step = self._step_of(event.proposal_id)
                 return f"{_who(event.actor)} rejected {step}.{_because(event.reason)}"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from bot.catalog.schema import Catalog, Runbook
 from bot.intake.incident import Incident, Suggestion
-from bot.runs.events import Actor, RunId, RunOpened, StepKey, StepProposed
+from bot.runs.events import Actor, ApprovalEscalated, Event, RunId, RunOpened, StepKey, StepProposed
 from bot.runs.plan import JsonObject
 
 
@@ -75,8 +76,31 @@ def values_of(incident: Incident, catalog: Catalog) -> JsonObject:
     }
 
 
-def from_suggestion(suggestion: Suggestion, run_opened: RunOpened) -> tuple[RunOpened, StepProposed]:
-    """The two first events of the run a suggestion becomes: its proposal is the run's first, digest and all."""
+def opened_from(incident: Incident, suggestion: Suggestion, *, catalog: Catalog, now: datetime) -> RunOpened:
+    """The run a suggestion becomes, with what was known when it was made."""
+    made = suggestion.made
+    run_opened = opened(
+        incident,
+        Runbook.model_validate(made.runbook),
+        run_id=made.run_id,
+        params=made.params,
+        catalog=catalog,
+        now=now,
+        requester=made.requester,
+    )
+    return replace(
+        run_opened,
+        catalog_digest=made.catalog_digest,
+        catalog_commit=made.catalog_commit,
+        environment=made.environment,
+    )
+
+
+def from_suggestion(suggestion: Suggestion, run_opened: RunOpened) -> tuple[Event, ...]:
+    """The first events of the run a suggestion becomes: its proposal is the run's first, digest and all.
+
+    Whom it was escalated to comes with it, and a reminder that was given is not given again.
+    """
     made = suggestion.made
     proposal = StepProposed(
         at=made.at,
@@ -89,4 +113,11 @@ def from_suggestion(suggestion: Suggestion, run_opened: RunOpened) -> tuple[RunO
         remind_at=None if suggestion.reminded else made.remind_at,
         reason=made.reason,
     )
-    return run_opened, proposal
+    escalated = [
+        ApprovalEscalated(at=one.at, proposal_id=made.suggestion_id, to=one.to)
+        for one in suggestion.escalations
+    ]
+    if escalated and suggestion.reminded:
+        last = escalated[-1]
+        escalated[-1] = replace(last, to=replace(last.to, remind_at=None))
+    return run_opened, proposal, *escalated

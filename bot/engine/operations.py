@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from bot.catalog.params import ParamValue, parse_params
 from bot.catalog.schema import Catalog, Param, Runbook
@@ -22,7 +21,7 @@ from bot.engine.execution import Execution
 from bot.engine.foreseeing import Foreseen, foresee
 from bot.engine.ledger import Change, Ledger
 from bot.engine.making import Maker, NotMade
-from bot.engine.opening import from_suggestion, opened
+from bot.engine.opening import from_suggestion, opened_from
 from bot.engine.ports import ClickRef, Directory
 from bot.engine.proposing import changes_between, memberships_of
 from bot.engine.starting import Start, Starting, again
@@ -34,22 +33,34 @@ from bot.intake.incident import (
     SuggestionTaken,
 )
 from bot.journal.base import HistoryQuery, IncidentRow, RunRow
-from bot.runs.decide import (
+from bot.runs.decide import decide, permit_override
+from bot.runs.events import (
+    Asked,
+    CheckChoice,
+    Choice,
+    IncidentId,
+    Result,
+    RunId,
+    RunOpened,
+    StepKey,
+    UndoChoice,
+)
+from bot.runs.fold import fold
+from bot.runs.intents import (
     Approve,
     Cancel,
     Edit,
     Ground,
     Intent,
+    Override,
     Reject,
     RequestUndo,
     Settle,
     SettleCheck,
     SettleUndo,
     Skip,
-    decide,
+    UndoOne,
 )
-from bot.runs.events import Asked, CheckChoice, Choice, IncidentId, Result, RunId, RunOpened, StepKey
-from bot.runs.fold import fold
 from bot.runs.plan import Plan
 from bot.runs.policy import Caller, Policy, owners, permit
 from bot.runs.state import Run
@@ -89,6 +100,16 @@ class StartForm:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OverrideForm:
+    """What breaking glass would run."""
+
+    runbook: str
+    step: str
+    environment: str
+    plan: Plan
+
+
+@dataclass(frozen=True, kw_only=True)
 class Rehearsal:
     """What came of trying one step dry."""
 
@@ -117,6 +138,26 @@ class Operations:
     async def approve(self, ref: ClickRef, caller: Caller) -> None:
         """Agree to exactly the digest that was shown."""
         await self._decide(ref, caller, Approve(proposal_id=ref.proposal_id, digest=ref.digest))
+
+    async def override_form(self, ref: ClickRef, caller: Caller) -> OverrideForm:
+        """What breaking glass would run, for whoever may; refused for everybody else."""
+        run = await self._run_behind(ref)
+        ground = await self._ground_for(run, ref, caller)
+        permit_override(ground)
+        found = run.proposal(ref.proposal_id)
+        assert found is not None
+        state, proposal = found
+        return OverrideForm(
+            runbook=run.runbook.name,
+            step=state.step.name,
+            environment=run.environment,
+            plan=proposal.made.plan,
+        )
+
+    async def override(self, ref: ClickRef, caller: Caller, *, reason: str) -> None:
+        """Break glass: run exactly the digest that was shown without its approvers, and say why."""
+        intent = Override(proposal_id=ref.proposal_id, digest=ref.digest, reason=reason)
+        await self._decide(ref, caller, intent)
 
     async def reject(self, ref: ClickRef, caller: Caller, *, reason: str) -> None:
         """Say no; the run halts at that step."""
@@ -191,11 +232,18 @@ class Operations:
         """Walk back a finished run, in reverse order."""
         await self._on_run(run_id, caller, RequestUndo(reason=reason))
 
+    async def undo_one(self, run_id: RunId, step: StepKey, caller: Caller, *, reason: str = "") -> None:
+        """Undo one step of a finished run that is left, whatever was done after it."""
+        await self._on_run(run_id, caller, UndoOne(step=step, reason=reason), key=step)
+
     async def settle_undo(
-        self, run_id: RunId, step: StepKey, caller: Caller, *, choice: Literal["done", "again", "stop"]
+        self, run_id: RunId, step: StepKey, caller: Caller, *, choice: UndoChoice, goes_on: bool = True
     ) -> None:
-        """Say how to go on from an undo that was blocked, failed or is unknown."""
-        await self._on_run(run_id, caller, SettleUndo(step=step, choice=choice), key=step)
+        """Say how to go on from an undo that did not succeed, or what became of a step that is left.
+
+        `goes_on`: a walk that stopped at it is taken up again when it is done.
+        """
+        await self._on_run(run_id, caller, SettleUndo(step=step, choice=choice, goes_on=goes_on), key=step)
 
     async def settle_check(
         self, run_id: RunId, step: StepKey | None, caller: Caller, *, choice: CheckChoice
@@ -308,22 +356,7 @@ class Operations:
         )
 
     def _opened_from(self, incident: Incident, suggestion: Suggestion) -> RunOpened:
-        made = suggestion.made
-        run_opened = opened(
-            incident,
-            Runbook.model_validate(made.runbook),
-            run_id=made.run_id,
-            params=made.params,
-            catalog=self.catalog(),
-            now=self.clock.now(),
-            requester=made.requester,
-        )
-        return replace(
-            run_opened,
-            catalog_digest=made.catalog_digest,
-            catalog_commit=made.catalog_commit,
-            environment=made.environment,
-        )
+        return opened_from(incident, suggestion, catalog=self.catalog(), now=self.clock.now())
 
     async def _run_behind(self, ref: ClickRef) -> Run:
         """The run of a click, or the one its suggestion would open."""
@@ -346,7 +379,8 @@ class Operations:
     async def _ground(self, run: Run, key: StepKey, caller: Caller, *, stops: bool = False) -> Ground:
         """Today's rules for a step, with the members of every group they name; `stops` as in `rules`."""
         policy, starters = self.rules(run, key, stops=stops)
-        memberships = await memberships_of((*policy.approvers, *starters), self.directory)
+        entries = dict.fromkeys((*policy.approvers, *policy.override, *starters))
+        memberships = await memberships_of(tuple(entries), self.directory)
         return Ground(
             caller=caller,
             policy=policy,
@@ -368,9 +402,7 @@ class Operations:
         if policy is NOBODY and proposal is not None:
             policy = _as_asked(policy, proposal.made.asked)
         starters = starters_for(self.catalog(), run.runbook, run.opened.service, run.environment)
-        if not policy.approvers:
-            policy = replace(policy, approvers=starters)
-        return policy, starters
+        return policy.decided_by(starters), starters
 
     def draft(self, incident: Incident, suggestion: Suggestion) -> Run:
         """The run that the first click on a suggestion would open."""

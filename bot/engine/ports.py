@@ -16,10 +16,10 @@ TAIL_LINES = 12
 
 
 class Directory(Protocol):
-    """Reads people; implemented over Slack. Never raises: what cannot be read is said in the value."""
+    """Reads people. Never raises: what cannot be read is said in the value."""
 
     async def membership(self, group: str) -> Membership:
-        """Members of a Slack user group, from a reading at most five minutes old, or with its `error`."""
+        """Members of a group, from a reading at most five minutes old, or with its `error`."""
 
     async def user_id_of(self, email: str) -> str:
         """The Slack id of the member with this email, "" where there is none or Slack cannot say."""

@@ -10,10 +10,11 @@ from typing import Any
 
 from bot.catalog.schema import Step
 from bot.engine.making import Made
+from bot.engine.people import ids_behind
 from bot.engine.ports import Directory
-from bot.runs.events import Asked, ProposalId, StepKey, StepProposed
+from bot.runs.events import ProposalId, StepKey, StepProposed
 from bot.runs.plan import Plan
-from bot.runs.policy import Membership, is_user_group
+from bot.runs.policy import Membership, is_group
 
 
 async def proposed(
@@ -29,12 +30,10 @@ async def proposed(
     approvers: Sequence[str] = (),
 ) -> StepProposed:
     """The proposal of a concrete step. `approvers` replaces those of the rules, for a step that would ask nobody."""
-    asked = made.policy.asked(unattended=unattended)
-    if approvers and not asked.approvers:
-        asked = replace(asked, approvers=tuple(approvers), source="starters")
+    asked = made.policy.decided_by(approvers).asked(unattended=unattended)
     if not unattended:
-        mention = await _mentions(asked, directory)
-        asked = replace(asked, mention=mention, direct_message=await _told_directly(asked, directory))
+        direct = await ids_behind(asked.direct_message, directory, opened=True)
+        asked = replace(asked, mention=await ids_behind(asked.approvers, directory), direct_message=direct)
     own_s = made.plan.decide_within_s
     timeout = timedelta(seconds=min(step.approval_timeout_s, own_s or step.approval_timeout_s))
     return StepProposed(
@@ -50,36 +49,9 @@ async def proposed(
     )
 
 
-async def _mentions(asked: Asked, directory: Directory) -> tuple[str, ...]:
-    """Slack ids to mention: ids as they are, emails looked up; one Slack does not know is left to the words."""
-
-    async def one(entry: str) -> str:
-        return await directory.user_id_of(entry) if "@" in entry else entry
-
-    found = await asyncio.gather(*(one(entry) for entry in asked.approvers))
-    return tuple(dict.fromkeys(name for name in found if name))
-
-
-async def _told_directly(asked: Asked, directory: Directory) -> tuple[str, ...]:
-    """Slack ids of the people behind the entries that want to be told directly: emails looked up, user groups opened.
-
-    Whoever cannot be found out now is not told directly; the mention in the thread stands for them.
-    """
-
-    async def people(entry: str) -> list[str]:
-        if "@" in entry:
-            return [await directory.user_id_of(entry)]
-        if is_user_group(entry):
-            return sorted((await directory.membership(entry)).user_ids)
-        return [entry]
-
-    found = await asyncio.gather(*(people(entry) for entry in asked.direct_message))
-    return tuple(dict.fromkeys(name for names in found for name in names if name))
-
-
 async def memberships_of(entries: Sequence[str], directory: Directory) -> Mapping[str, Membership]:
-    """The members of every user group among the entries, each with when it was read or why it could not be."""
-    groups = [entry for entry in entries if is_user_group(entry)]
+    """The members of every group among the entries, each with when it was read or why it could not be."""
+    groups = [entry for entry in entries if is_group(entry)]
     read = await asyncio.gather(*(directory.membership(group) for group in groups))
     return dict(zip(groups, read, strict=True))
 

@@ -41,12 +41,8 @@ def incident_row(incident: Incident) -> IncidentRow:
 def run_row(run: Run) -> RunRow:
     """One line per run."""
     opened = run.opened
-    names = dict.fromkeys(
-        approval.actor.called
-        for state in run.steps.values()
-        for proposal in state.proposals
-        for approval in proposal.approvals
-    )
+    proposals = [proposal for state in run.steps.values() for proposal in state.proposals]
+    names = dict.fromkeys(one.called for proposal in proposals for one in proposal.agreed)
     return RunRow(
         run_id=run.id,
         incident_id=run.incident_id,

@@ -181,5 +181,5 @@ def starters_of(catalog: Catalog, service: str, environment: str) -> tuple[str, 
         place.approvers if place else (),
     ):
         if entries:
-            return expand(catalog, entries)[0]
+            return expand(catalog, entries, services=[known] if known else ())[0]
     return ()

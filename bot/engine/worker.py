@@ -151,9 +151,7 @@ class Worker:
                     await self.admission.leave(run_id)
                     self._wake_incident(run.incident_id)
                     return signal.is_set()
-                case AskHuman():
-                    await self.clock.wait(signal, None)
-                case Sleep():
+                case AskHuman() | Sleep():
                     await self.clock.wait(signal, effect.until)
                 case _:
                     freed = await self.driver.perform(run, effect)

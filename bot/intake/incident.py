@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import reduce
 from typing import Literal, assert_never
 
-from bot.runs.events import Actor, Asked, Event, IncidentId, ProposalId, RunId
+from bot.runs.events import Actor, Asked, Escalation, Event, IncidentId, ProposalId, RunId
 from bot.runs.plan import JsonObject, Plan
 
 Status = Literal["triggered", "acknowledged", "resolved", "closed"]
@@ -190,6 +190,14 @@ class SuggestionReminded(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SuggestionEscalated(Event):
+    """The time to decide has passed, and the next were asked, with as much time again."""
+
+    suggestion_id: ProposalId
+    to: Escalation
+
+
+@dataclass(frozen=True, kw_only=True)
 class SuggestionWithdrawn(Event):
     """It may not be clicked any more: expired, replaced, drifted, or the incident ended."""
 
@@ -228,6 +236,7 @@ EVENTS: Mapping[tuple[str, int], type[Event]] = {
     ("runbook-suggested", 1): RunbookSuggested,
     ("nothing-suggested", 1): NothingSuggested,
     ("suggestion-reminded", 1): SuggestionReminded,
+    ("suggestion-escalated", 1): SuggestionEscalated,
     ("suggestion-withdrawn", 1): SuggestionWithdrawn,
     ("suggestion-taken", 1): SuggestionTaken,
     ("run-started", 1): RunStarted,
@@ -242,6 +251,7 @@ IncidentEvent = (
     | RunbookSuggested
     | NothingSuggested
     | SuggestionReminded
+    | SuggestionEscalated
     | SuggestionWithdrawn
     | SuggestionTaken
     | RunStarted
@@ -254,9 +264,21 @@ class Suggestion:
     """A suggestion and what became of it."""
 
     made: RunbookSuggested
+    escalations: tuple[SuggestionEscalated, ...] = ()
     reminded: bool = False
+    """Since it was made, or since the last escalation."""
     withdrawn: SuggestionWithdrawn | None = None
     run_id: RunId | None = None
+
+    @property
+    def expires_at(self) -> datetime:
+        """When the time to decide is over, for those who were asked last."""
+        return self.escalations[-1].to.expires_at if self.escalations else self.made.expires_at
+
+    @property
+    def remind_at(self) -> datetime | None:
+        """When those who were asked last are reminded."""
+        return self.escalations[-1].to.remind_at if self.escalations else self.made.remind_at
 
     @property
     def is_open(self) -> bool:
@@ -356,6 +378,8 @@ def _changed(incident: Incident, event: IncidentEvent) -> Incident:  # noqa: C90
             return replace(incident, nothing=event)
         case SuggestionReminded():
             return _suggestion(incident, event.suggestion_id, reminded=True)
+        case SuggestionEscalated():
+            return _escalated(incident, event)
         case SuggestionWithdrawn():
             return _suggestion(incident, event.suggestion_id, withdrawn=event)
         case SuggestionTaken():
@@ -367,6 +391,12 @@ def _changed(incident: Incident, event: IncidentEvent) -> Incident:  # noqa: C90
             return replace(incident, run_ids=(*incident.run_ids, event.run_id))
         case _:
             assert_never(event)
+
+
+def _escalated(incident: Incident, event: SuggestionEscalated) -> Incident:
+    before = incident.suggestion(event.suggestion_id)
+    escalations = (*(before.escalations if before else ()), event)
+    return _suggestion(incident, event.suggestion_id, escalations=escalations, reminded=False)
 
 
 def _suggestion(incident: Incident, suggestion_id: ProposalId, **change: object) -> Incident:

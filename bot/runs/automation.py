@@ -32,7 +32,7 @@ from datetime import datetime
 from typing import Literal
 
 from bot.catalog.schema import Step
-from bot.runs.events import Actor, Event, StepKey, UndoRequested
+from bot.runs.events import Actor, Event, QuestionReminded, StepKey, UndoRequested
 from bot.runs.state import Proposal, Run, StepState, Undoing
 
 AutomationStatus = Literal[
@@ -101,6 +101,8 @@ def _last_times(run: Run) -> dict[StepKey, datetime]:
 
 
 def _step_of(event: Event, of_proposal: dict[str, StepKey]) -> StepKey | None:
+    if isinstance(event, QuestionReminded):
+        return None
     step = getattr(event, "step", None)
     return step if isinstance(step, StepKey) else of_proposal.get(getattr(event, "proposal_id", ""))
 
@@ -136,14 +138,17 @@ def _account(run: Run, state: StepState, last: datetime) -> Account:
         proposals=len(state.proposals),
         edits=edits,
         is_unattended=bool(started) and not any(one in asked for one in started),
-        is_unchanged=bool(started) and not edits and all(one in asked for one in started),
+        is_unchanged=bool(started)
+        and not edits
+        and all(one in asked and one.overridden is None for one in started),
         is_rejected=any(one.rejected is not None for one in state.proposals),
         is_skipped=any(one.skipped is not None for one in state.proposals),
+        is_overridden=any(one.overridden is not None for one in started),
         is_expired=any(one.expired is not None for one in state.proposals),
         is_cancelled=end.is_cancelled,
         has_failed=state.not_planned is not None or _verdict(state) == "failed",
         was_unknown=any(one.result is not None and one.result.verdict == "unknown" for one in started),
-        is_rolled_back=state.undoing is not None,
+        is_rolled_back=state.undoing is not None and state.status != "undo_left",
         decide_s=_decide_s(state),
     )
 
@@ -165,7 +170,8 @@ def _decided_at(proposal: Proposal) -> datetime | None:
             return decision.at
     if proposal.made.asked.unattended or not proposal.has_quorum:
         return None
-    return proposal.approvals[-1].at
+    last = proposal.overridden or proposal.approvals[-1]
+    return last.at
 
 
 def _end(run: Run, state: StepState) -> _End:
@@ -210,6 +216,9 @@ def _of_proposal(run: Run, state: StepState, proposal: Proposal) -> _End:
             return _End(status="expired", reason="nobody decided in time")
         case "unknown":
             return _End(status="requires_manual", reason=summary)
+        case _ if proposal.overridden is not None and proposal.started is not None:
+            broken = proposal.overridden
+            return _End(status="requires_manual", actors=(broken.actor,), reason=f"override: {broken.reason}")
         case "running":
             return _End(status="running", actors=_approvers(proposal))
         case "failed" if run.is_finished and state.has_effect:
@@ -254,4 +263,4 @@ def _still_open(run: Run) -> _End:
 
 
 def _approvers(proposal: Proposal) -> tuple[Actor, ...]:
-    return tuple(one.actor for one in proposal.approvals)
+    return proposal.agreed

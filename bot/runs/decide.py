@@ -7,129 +7,51 @@ what. What the run does next is `next.what_next`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, assert_never
+from typing import assert_never
 
-from bot.errors import AlreadyDecided, BadInput, Expired, NotFound, Refused, Stale
+from bot.errors import AlreadyDecided, BadInput, Expired, NotFound, NotPermitted, Refused, Stale
 from bot.runs.events import (
     CancelRequested,
-    CheckChoice,
     CheckSettled,
-    Choice,
     Event,
     ParamsEdited,
     Permission,
     ProposalId,
     ProposalVoided,
     StepApproved,
-    StepKey,
+    StepOverridden,
     StepRejected,
     StepSkipped,
-    UndoRequested,
-    UndoSettled,
     UnknownSettled,
 )
-from bot.runs.plan import JsonObject
-from bot.runs.policy import OPERATOR, Caller, Memberships, Policy, forbid_self_approval, permit
+from bot.runs.intents import (
+    Approve,
+    Cancel,
+    Edit,
+    Ground,
+    Intent,
+    Override,
+    Reject,
+    RequestUndo,
+    Settle,
+    SettleCheck,
+    SettleUndo,
+    Skip,
+    UndoOne,
+)
+from bot.runs.policy import OPERATOR, forbid_self_approval, permit
 from bot.runs.state import Proposal, Run, StepState
-
-REASON_LIMIT = 1000
-"""Characters of a reason that are kept; more than anybody reads at night."""
+from bot.runs.undo import REASON_LIMIT, request_undo, settle_undo, undo_one, undo_requested
 
 
-@dataclass(frozen=True, kw_only=True)
-class Approve:
-    """Run exactly what this digest names."""
-
-    proposal_id: ProposalId
-    digest: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reject:
-    """Do not run it; the run halts there."""
-
-    proposal_id: ProposalId
-    reason: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Skip:
-    """Go on without this step."""
-
-    proposal_id: ProposalId
-    reason: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Edit:
-    """Change parameters (already checked and complete); a fresh proposal follows."""
-
-    proposal_id: ProposalId
-    params: JsonObject
-
-
-@dataclass(frozen=True, kw_only=True)
-class Settle:
-    """Say how to go on from an unknown outcome."""
-
-    proposal_id: ProposalId
-    choice: Choice
-    reason: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class RequestUndo:
-    """Walk back everything whose effect still stands."""
-
-    reason: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SettleUndo:
-    """Say how to go on from an undo that was blocked, failed, or is unknown."""
-
-    step: StepKey
-    choice: Literal["done", "again", "stop"]
-    reason: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class SettleCheck:
-    """Say how to go on from a check that came out worse or inconclusive; without a step, the run's own."""
-
-    step: StepKey | None
-    choice: CheckChoice
-    reason: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cancel:
-    """Stop where it can be stopped."""
-
-    reason: str = ""
-
-
-Intent = Approve | Reject | Skip | Edit | Settle | RequestUndo | SettleUndo | SettleCheck | Cancel
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ground:
-    """What a decision stands on besides the run: who asks, today's rules for the step at hand, the time."""
-
-    caller: Caller
-    policy: Policy
-    now: datetime
-    memberships: Memberships = field(default_factory=dict)
-    starters: tuple[str, ...] = ()
-
-
-def decide(run: Run, intent: Intent, ground: Ground) -> tuple[Event, ...]:
+def decide(run: Run, intent: Intent, ground: Ground) -> tuple[Event, ...]:  # noqa: C901 - one arm per intent
     """The events that carry the intent out; raises `Refused` with the reason. Never an event twice."""
     match intent:
         case Approve():
             return _approve(run, intent, ground)
+        case Override():
+            return _override(run, intent, ground)
         case Reject():
             return _reject(run, intent, ground)
         case Skip():
@@ -139,9 +61,11 @@ def decide(run: Run, intent: Intent, ground: Ground) -> tuple[Event, ...]:
         case Settle():
             return _settle(run, intent, ground)
         case RequestUndo():
-            return _request_undo(run, intent, ground)
+            return request_undo(run, intent, ground)
+        case UndoOne():
+            return undo_one(run, intent, ground)
         case SettleUndo():
-            return _settle_undo(run, intent, ground)
+            return settle_undo(run, intent, ground)
         case SettleCheck():
             return _settle_check(run, intent, ground)
         case Cancel():
@@ -152,11 +76,7 @@ def decide(run: Run, intent: Intent, ground: Ground) -> tuple[Event, ...]:
 
 def _approve(run: Run, intent: Approve, ground: Ground) -> tuple[Event, ...]:
     proposal = _decidable(run, intent.proposal_id, ground.now)
-    if intent.digest != proposal.made.digest:
-        raise Stale(
-            "what you approved is not what would run now, so nothing was approved",
-            hint="look at the current proposal in the thread",
-        )
+    _refuse_other(intent.digest, proposal)
     permission = _permit(ground, "approve this step")
     forbid_self_approval(ground.policy, ground.caller, run.requester)
     forbid_self_approval(proposal.made.asked, ground.caller, run.requester)
@@ -173,6 +93,51 @@ def _approve(run: Run, intent: Approve, ground: Ground) -> tuple[Event, ...]:
             actor=ground.caller.actor,
             permission=permission,
         ),
+    )
+
+
+def _refuse_other(digest: str, proposal: Proposal) -> None:
+    if digest != proposal.made.digest:
+        raise Stale(
+            "what you approved is not what would run now, so nothing was approved",
+            hint="look at the current proposal in the thread",
+        )
+
+
+def _override(run: Run, intent: Override, ground: Ground) -> tuple[Event, ...]:
+    """Break glass: who must agree gives way, for this digest alone. What runs, where it may, and drift do not."""
+    proposal = _decidable(run, intent.proposal_id, ground.now)
+    _refuse_other(intent.digest, proposal)
+    permission = permit_override(ground)
+    reason = intent.reason.strip()[:REASON_LIMIT]
+    if not reason:
+        raise BadInput("breaking glass needs a reason, for whoever reads the record")
+    return (
+        StepOverridden(
+            at=ground.now,
+            proposal_id=intent.proposal_id,
+            digest=intent.digest,
+            actor=ground.caller.actor,
+            permission=permission,
+            reason=reason,
+        ),
+    )
+
+
+def permit_override(ground: Ground) -> Permission:
+    """Why this caller may break glass here; refused for everybody where the catalog names nobody."""
+    if not ground.policy.override:
+        raise NotPermitted(
+            "nobody may break glass here: the catalog names nobody for it",
+            hint="ask its approvers; `override` of a service or environment names who may",
+        )
+    return permit(
+        ground.policy.override,
+        ground.caller,
+        ground.memberships,
+        now=ground.now,
+        to="break glass here",
+        named="those who may",
     )
 
 
@@ -266,50 +231,7 @@ def _settle(run: Run, intent: Settle, ground: Ground) -> tuple[Event, ...]:
     if intent.choice != "undo":
         return (settled,)
     reason = f"step {state.step.name} ended unknown"
-    return (settled, _undo_requested(ground, reason, permission=settled.permission))
-
-
-def _undo_requested(ground: Ground, reason: str, *, permission: Permission) -> UndoRequested:
-    return UndoRequested(at=ground.now, reason=reason, actor=ground.caller.actor, permission=permission)
-
-
-def _request_undo(run: Run, intent: RequestUndo, ground: Ground) -> tuple[Event, ...]:
-    if run.is_undoing:
-        raise AlreadyDecided("this run is being undone already")
-    if not run.is_finished:
-        raise Refused("this run is still going on", hint="cancel it first, then undo what it did")
-    if not run.with_effect:
-        raise Refused("there is nothing to undo: no effect of this run still stands")
-    permission = _permit(ground, "undo this run")
-    reason = intent.reason.strip()[:REASON_LIMIT]
-    return (_undo_requested(ground, reason, permission=permission),)
-
-
-def _settle_undo(run: Run, intent: SettleUndo, ground: Ground) -> tuple[Event, ...]:
-    state = run.steps.get(intent.step)
-    if state is None or state.undoing is None:
-        raise NotFound("that step was not being undone")
-    if state.status not in ("undo_unknown", "undo_failed", "undo_blocked"):
-        raise AlreadyDecided(f"the undo of step {state.step.name} is settled: {state.status}")
-    if state.undoing.settled is not None and not run.is_finished:
-        raise AlreadyDecided(
-            f"{state.undoing.settled.actor.called} chose {state.undoing.settled.choice!r} already"
-        )
-    permission = _permit(ground, "settle this undo")
-    settled = UndoSettled(
-        at=ground.now,
-        step=intent.step,
-        choice=intent.choice,
-        actor=ground.caller.actor,
-        permission=permission,
-        reason=intent.reason.strip()[:REASON_LIMIT],
-    )
-    if not run.is_finished:
-        return (settled,)
-    if intent.choice == "stop":
-        raise Refused("this run has stopped already")
-    reason = f"the undo of step {state.step.name} was taken up again"
-    return (settled, _undo_requested(ground, reason, permission=permission))
+    return (settled, undo_requested(ground, reason, permission=settled.permission))
 
 
 def _settle_check(run: Run, intent: SettleCheck, ground: Ground) -> tuple[Event, ...]:
@@ -335,7 +257,7 @@ def _settle_check(run: Run, intent: SettleCheck, ground: Ground) -> tuple[Event,
     if intent.choice == "keep":
         return (settled,)
     reason = f"the check: {checked.judged.sentence}"
-    return (settled, _undo_requested(ground, reason, permission=settled.permission))
+    return (settled, undo_requested(ground, reason, permission=settled.permission))
 
 
 def _cancel(run: Run, intent: Cancel, ground: Ground) -> tuple[Event, ...]:
@@ -382,9 +304,8 @@ def _decidable(run: Run, proposal_id: ProposalId, now: datetime) -> Proposal:
     if proposal.made.asked.unattended:
         raise AlreadyDecided("this step needs no decision: a reviewed tag lets it run unattended")
     if proposal.has_quorum:
-        people = ", ".join(one.actor.called for one in proposal.approvals)
-        raise AlreadyDecided(f"approved already by {people}")
-    if now >= proposal.made.expires_at:
+        raise AlreadyDecided(f"approved already by {_approvers(proposal)}")
+    if now >= proposal.expires_at:
         raise Expired("the time to decide has passed, so nothing was done", hint="start the runbook again")
     return proposal
 
@@ -408,5 +329,9 @@ def _refuse_spent(proposal: Proposal) -> None:
     if proposal.expired is not None:
         raise Expired("the time to decide has passed, so nothing was done", hint="start the runbook again")
     if proposal.started is not None:
-        people = ", ".join(one.actor.called for one in proposal.approvals) or "a reviewed tag"
+        people = _approvers(proposal) or "a reviewed tag"
         raise AlreadyDecided(f"approved already by {people}, and started")
+
+
+def _approvers(proposal: Proposal) -> str:
+    return ", ".join(actor.called for actor in proposal.agreed)

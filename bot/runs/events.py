@@ -22,6 +22,8 @@ ProposalId = NewType("ProposalId", str)
 Phase = Literal["steps", "on_reject"]
 Choice = Literal["done", "again", "undo", "stop"]
 CheckChoice = Literal["keep", "undo"]
+UndoChoice = Literal["done", "again", "stop", "leave"]
+QuestionKind = Literal["unknown", "undo", "check"]
 FinalStatus = Literal[
     "succeeded", "failed", "rejected", "expired", "cancelled", "rolled_back", "rollback_incomplete"
 ]
@@ -83,6 +85,26 @@ class Asked:
     """Those of the approvers who are told by direct message, because their group asks for it."""
     mention: tuple[str, ...] = ()
     """Slack ids to mention (U…, S…): the approvers, emails looked up where Slack knew them."""
+    escalate_to: tuple[str, ...] = ()
+    """Who is asked after them, one entry after the other, each time the time to decide has passed: as written in the
+    catalog. Empty: then it expires."""
+    override: tuple[str, ...] = ()
+    """Who may break glass: run it without the approvers, with a reason."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Escalation:
+    """Whoever was asked next because nobody decided in time. Those asked before may still decide."""
+
+    entry: str
+    """As the catalog's `escalate_to` has it."""
+    approvers: tuple[str, ...]
+    """Who may decide now besides those before; nobody where `trouble` says why."""
+    expires_at: datetime
+    remind_at: datetime | None = None
+    direct_message: tuple[str, ...] = ()
+    mention: tuple[str, ...] = ()
+    trouble: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,6 +205,14 @@ class ApprovalReminded(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ApprovalEscalated(Event):
+    """The time to decide has passed, and the next were asked, with as much time again. It approves nothing."""
+
+    proposal_id: ProposalId
+    to: Escalation
+
+
+@dataclass(frozen=True, kw_only=True)
 class StepApproved(Event):
     """One person agreed to exactly this digest."""
 
@@ -190,6 +220,17 @@ class StepApproved(Event):
     digest: str
     actor: Actor
     permission: Permission
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepOverridden(Event):
+    """One person broke glass: exactly this digest runs without those who would have had to agree."""
+
+    proposal_id: ProposalId
+    digest: str
+    actor: Actor
+    permission: Permission
+    reason: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -307,20 +348,22 @@ class UnknownSettled(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class UndoRequested(Event):
-    """Walk back: the undos of all steps with an effect, in strict reverse order."""
+    """Walk back: the undos of all steps with an effect, in strict reverse order; or of one that was chosen."""
 
     reason: str
     actor: Actor | None = None
     """None: `rollback_on_failure` asked."""
     permission: Permission | None = None
+    step: StepKey | None = None
+    """Only this one, whatever was done after it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class UndoSettled(Event):
-    """A human said how to go on from an undo that was blocked, failed, or whose outcome is unknown."""
+    """A human said how to go on from an undo that did not succeed, or what became of a step that is left."""
 
     step: StepKey
-    choice: Literal["done", "again", "stop"]
+    choice: UndoChoice
     actor: Actor
     permission: Permission
     reason: str = ""
@@ -408,6 +451,15 @@ class CheckSettled(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class QuestionReminded(Event):
+    """A question that only people can answer is still open, and they were reminded."""
+
+    question: QuestionKind
+    step: StepKey | None = None
+    """None: the check of the whole run."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunFinished(Event):
     """The run is over; its slot and locks are free."""
 
@@ -422,7 +474,9 @@ EVENTS: Mapping[tuple[str, int], type[Event]] = {
     ("step-proposed", 1): StepProposed,
     ("step-not-planned", 1): StepNotPlanned,
     ("approval-reminded", 1): ApprovalReminded,
+    ("approval-escalated", 1): ApprovalEscalated,
     ("step-approved", 1): StepApproved,
+    ("step-overridden", 1): StepOverridden,
     ("approval-voided", 1): ApprovalVoided,
     ("step-rejected", 1): StepRejected,
     ("step-skipped", 1): StepSkipped,
@@ -443,6 +497,7 @@ EVENTS: Mapping[tuple[str, int], type[Event]] = {
     ("baseline-taken", 1): BaselineTaken,
     ("check-judged", 1): CheckJudged,
     ("check-settled", 1): CheckSettled,
+    ("question-reminded", 1): QuestionReminded,
     ("cancel-requested", 1): CancelRequested,
     ("run-finished", 1): RunFinished,
 }
@@ -452,7 +507,9 @@ RunEvent = (
     | StepProposed
     | StepNotPlanned
     | ApprovalReminded
+    | ApprovalEscalated
     | StepApproved
+    | StepOverridden
     | ApprovalVoided
     | StepRejected
     | StepSkipped
@@ -473,6 +530,7 @@ RunEvent = (
     | BaselineTaken
     | CheckJudged
     | CheckSettled
+    | QuestionReminded
     | CancelRequested
     | RunFinished
 )

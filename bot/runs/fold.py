@@ -13,6 +13,7 @@ from typing import assert_never
 
 from bot.catalog.schema import Runbook
 from bot.runs.events import (
+    ApprovalEscalated,
     ApprovalReminded,
     ApprovalVoided,
     BaselineTaken,
@@ -24,6 +25,7 @@ from bot.runs.events import (
     ProposalExpired,
     ProposalId,
     ProposalVoided,
+    QuestionReminded,
     RunAdmitted,
     RunEvent,
     RunFinished,
@@ -33,6 +35,7 @@ from bot.runs.events import (
     StepFinished,
     StepKey,
     StepNotPlanned,
+    StepOverridden,
     StepProbed,
     StepProposed,
     StepRejected,
@@ -89,14 +92,16 @@ def _changed(run: Run, event: RunEvent) -> Run:  # noqa: C901 - one arm per even
             return _step(run, event.step, not_planned=event)
         case ApprovalReminded():
             return _on_proposal(run, event.proposal_id, reminded=True)
+        case ApprovalEscalated():
+            escalations = (*_proposal(run, event.proposal_id).escalations, event.to)
+            return _on_proposal(run, event.proposal_id, escalations=escalations, reminded=False)
         case StepApproved():
             approvals = (*_proposal(run, event.proposal_id).approvals, event)
             return _on_proposal(run, event.proposal_id, approvals=approvals)
+        case StepOverridden():
+            return _on_proposal(run, event.proposal_id, overridden=event)
         case ApprovalVoided():
-            kept = tuple(
-                one for one in _proposal(run, event.proposal_id).approvals if one.actor.person != event.person
-            )
-            return _on_proposal(_out_of_line(run), event.proposal_id, approvals=kept)
+            return _fallen(_out_of_line(run), event)
         case StepRejected():
             return _on_proposal(run, event.proposal_id, rejected=event)
         case StepSkipped():
@@ -128,14 +133,16 @@ def _changed(run: Run, event: RunEvent) -> Run:  # noqa: C901 - one arm per even
         case CheckSettled():
             checked = replace(run.checks[event.step], settled=event)
             return replace(run, checks={**run.checks, event.step: checked})
+        case QuestionReminded():
+            return run
         case CancelRequested():
             return replace(run, cancel=event, is_walk_cancelled=run.is_undoing)
         case RunFinished():
             return replace(_out_of_line(run), finished=event, undo_request=None, admitted=None)
         case UndoRequested():
-            return replace(run, undo_request=event, finished=None, is_walk_cancelled=False)
+            return _walking(run, event)
         case UndoStarted():
-            return _step(run, event.step, undoing=Undoing(started=event))
+            return _step(run, event.step, undoing=Undoing(started=event, is_alone=_is_alone(run, event)))
         case UndoFinished() | UndoBlocked() | UndoSettled():
             return _undo(run, event)
         case _:
@@ -160,13 +167,32 @@ def _started(run: Run, event: StepStarted) -> Run:
     return _on_proposal(replace(run, start_order=order), event.proposal_id, started=event)
 
 
+def _fallen(run: Run, event: ApprovalVoided) -> Run:
+    proposal = _proposal(run, event.proposal_id)
+    kept = tuple(one for one in proposal.approvals if one.actor.person != event.person)
+    by = proposal.overridden.actor.person if proposal.overridden is not None else ""
+    overridden = None if by == event.person else proposal.overridden
+    return _on_proposal(run, event.proposal_id, approvals=kept, overridden=overridden)
+
+
+def _walking(run: Run, event: UndoRequested) -> Run:
+    """On the way back; a step that was chosen is tried anew, whatever came of its undo before."""
+    walking = replace(run, undo_request=event, finished=None, is_walk_cancelled=False)
+    return walking if event.step is None else _step(walking, event.step, undoing=None)
+
+
+def _is_alone(run: Run, event: UndoStarted | UndoBlocked) -> bool:
+    return run.undo_request is not None and run.undo_request.step == event.step
+
+
 def _undo(run: Run, event: UndoFinished | UndoBlocked | UndoSettled) -> Run:
     undoing = run.steps[event.step].undoing or Undoing()
     match event:
         case UndoFinished():
             return _step(run, event.step, undoing=replace(undoing, result=event.result))
         case UndoBlocked():
-            return _step(run, event.step, undoing=replace(undoing, blocked=event))
+            blocked = replace(undoing, blocked=event, is_alone=_is_alone(run, event))
+            return _step(run, event.step, undoing=blocked)
         case UndoSettled(choice="again"):
             return _step(run, event.step, undoing=None)
         case UndoSettled():

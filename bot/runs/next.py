@@ -5,12 +5,16 @@ It never looks back at how the run got there; a restart therefore continues exac
     started, no outcome   → Recover (unknown, probed, put to the approvers), or run again where declared idempotent
                             (or where the whole run is dry: nothing was sent)
     outcome unknown       → AskHuman: done, again, undo, stop
-    walking back          → RunUndo, in strict reverse order of first starts, stopping at the first that fails
-    open proposal         → Sleep until the reminder or the expiry; RunAction once the quorum is there
+    walking back          → RunUndo, in strict reverse order of first starts, stopping at the first that fails and
+                            going past what a human chose to leave; or the one undo that was chosen
+    open proposal         → Sleep until the reminder or the expiry; RunAction once the quorum is there; at the expiry
+                            Escalate where the catalog names somebody to ask next
     step not proposed     → AskApproval (the driver plans it; unattended steps then run without a decision)
     a part of it is done  → AskApproval for what it left, always put to people
     a check not passed    → Sleep until it is due, then RunCheck; worse walks back or asks, as the runbook says
     nothing left          → Finish
+
+Whatever AskHuman waits for is reminded of: it carries the moment, and at that moment the nudge is what is next.
 """
 
 from __future__ import annotations
@@ -29,7 +33,8 @@ from bot.runs.events import (
     StepKey,
     UndoRequested,
 )
-from bot.runs.state import Proposal, Run, StepState
+from bot.runs.questions import next_nudge, nudge_of
+from bot.runs.state import Proposal, Run, StepState, next_level
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +50,15 @@ class AskApproval:
 
     step: StepKey
     reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Escalate:
+    """Nobody decided in time: ask the next, as the catalog has it."""
+
+    step: StepKey
+    proposal_id: ProposalId
+    entry: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +108,10 @@ class RunCheck:
 
 @dataclass(frozen=True, kw_only=True)
 class AskHuman:
-    """Nothing happens until a person settles it."""
+    """Nothing happens until a person settles it, but that they are reminded."""
+
+    until: datetime | None = None
+    """When they are reminded next; None: they were, often enough."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +129,7 @@ class Done:
 NextEffect = (
     Record
     | AskApproval
+    | Escalate
     | RunAction
     | Recover
     | ReadState
@@ -138,7 +156,7 @@ def what_next(run: Run, now: datetime) -> NextEffect:
         return _next_undo(run, now)
     state = run.current
     if state is not None and state.proposal is not None and state.proposal.is_unknown:
-        return _unknown(state, state.proposal)
+        return _unknown(run, state, state.proposal, now)
     if run.cancel is not None:
         return _finish(run, now, "cancelled", run.cancel.reason)
     due = next_check(run)
@@ -159,14 +177,26 @@ def _interrupted(run: Run) -> NextEffect | None:
     return None
 
 
-def _unknown(state: StepState, proposal: Proposal) -> NextEffect:
+def _unknown(run: Run, state: StepState, proposal: Proposal, now: datetime) -> NextEffect:
     if proposal.probed is None:
         return ReadState(step=state.key, proposal_id=proposal.id)
-    return AskHuman()
+    return _ask(run, now)
+
+
+def _ask(run: Run, now: datetime) -> NextEffect:
+    question = next_nudge(run)
+    if question is None or question.nudge_at is None:
+        return AskHuman()
+    if now >= question.nudge_at:
+        return Record(events=(nudge_of(question, now),))
+    return AskHuman(until=question.nudge_at)
 
 
 def _next_undo(run: Run, now: datetime) -> NextEffect:
+    chosen = run.undo_request.step if run.undo_request else None
     for state in run.with_effect:
+        if (chosen is not None and state.key != chosen) or state.status == "undo_left":
+            continue
         if state.undoing is None and run.is_walk_cancelled and run.cancel is not None:
             return _finish(
                 run, now, "rollback_incomplete", f"{run.cancel.actor.called} cancelled the walk back"
@@ -174,19 +204,30 @@ def _next_undo(run: Run, now: datetime) -> NextEffect:
         if state.undoing is None:
             return RunUndo(step=state.key)
         if state.status == "undo_unknown" and state.undoing.settled is None:
-            return AskHuman()
+            return _ask(run, now)
         told = f"the undo of step {state.step.name} did not succeed"
         if state.status == "undo_blocked":  # nothing was tried
             told = f"step {state.step.name} was not undone"
         return _finish(run, now, "rollback_incomplete", told)
-    return _finish(run, now, "rolled_back", run.undo_request.reason if run.undo_request else "")
+    return _walked(run, now)
+
+
+def _walked(run: Run, now: datetime) -> NextEffect:
+    """Everything that was to be undone is."""
+    request = run.undo_request
+    if not run.with_effect:
+        return _finish(run, now, "rolled_back", request.reason if request else "")
+    if request is not None and request.step is not None:
+        name = run.steps[request.step].step.name
+        return _finish(run, now, "rollback_incomplete", f"step {name} alone was asked to be undone")
+    return _finish(run, now, "rollback_incomplete", "what was chosen to be left stays as it is")
 
 
 def _at_check(run: Run, due: Due, now: datetime) -> NextEffect:
     if due.checked is None:
         return Sleep(until=due.at) if now < due.at else RunCheck(due=due)
     if run.is_asked_about(due.checked):
-        return AskHuman()
+        return _ask(run, now)
     return Record(events=(UndoRequested(at=now, reason=f"the check: {due.checked.judged.sentence}"),))
 
 
@@ -205,7 +246,7 @@ def _at_step(run: Run, state: StepState, now: datetime) -> NextEffect:
         return AskApproval(step=state.key, reason=_reason_again(proposal))
     match proposal.status:
         case "proposed":
-            return _waiting(proposal, now)
+            return _waiting(state, proposal, now)
         case "approved":
             return RunAction(step=state.key, proposal_id=proposal.id)
         case "rejected" | "expired":
@@ -236,15 +277,17 @@ def _reason_again(proposal: Proposal | None) -> str:
     return proposal.voided.reason if proposal.voided else ""
 
 
-def _waiting(proposal: Proposal, now: datetime) -> NextEffect:
-    made = proposal.made
-    if now >= made.expires_at:
+def _waiting(state: StepState, proposal: Proposal, now: datetime) -> NextEffect:
+    if now >= proposal.expires_at:
+        entry = next_level(proposal.made.asked, state.escalated)
+        if entry:
+            return Escalate(step=state.key, proposal_id=proposal.id, entry=entry)
         return Record(events=(ProposalExpired(at=now, proposal_id=proposal.id),))
-    if made.remind_at is not None and not proposal.reminded:
-        if now >= made.remind_at:
+    if proposal.remind_at is not None and not proposal.reminded:
+        if now >= proposal.remind_at:
             return Record(events=(ApprovalReminded(at=now, proposal_id=proposal.id),))
-        return Sleep(until=made.remind_at)
-    return Sleep(until=made.expires_at)
+        return Sleep(until=proposal.remind_at)
+    return Sleep(until=proposal.expires_at)
 
 
 def _failed(run: Run, now: datetime, reason: str) -> NextEffect:

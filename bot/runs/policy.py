@@ -9,14 +9,14 @@ be read, an environment nobody named are refusals with the reason.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
 from bot.catalog.schema import Catalog, Rules, Runbook, Service, Step
 from bot.errors import NotPermitted, Refused
-from bot.runs.events import Actor, Asked, Permission, StepApproved
+from bot.runs.events import Actor, Asked, Permission, StepApproved, StepOverridden
 from bot.runs.plan import Plan
 
 _T = TypeVar("_T")
@@ -25,8 +25,11 @@ OPERATOR = "api:operator"
 """What a program's token may carry instead of being a person in the catalog: it may start runs and cancel them.
 It stands in no list of approvers, so it decides nothing."""
 
+ON_CALL = "pagerduty:oncall"
+"""Stands among approvers for whoever is on call for the service at the moment of asking."""
+
 MEMBERSHIP_TTL = timedelta(minutes=5)
-"""How long a reading of a user group counts without Slack (invariant 5)."""
+"""How long a reading of a group counts without Slack or PagerDuty (invariant 5)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,10 +46,13 @@ class Caller:
 
 @dataclass(frozen=True, kw_only=True)
 class Membership:
-    """Who is in a Slack user group, and when that was read; `error` where it could not be."""
+    """Who is in a group, and when that was read; `error` where it could not be."""
 
     group: str
+    """S… for a Slack user group, or `pagerduty:oncall/SERVICE` for who is on call for a service."""
     user_ids: frozenset[str] = frozenset()
+    emails: frozenset[str] = frozenset()
+    """Lower case; PagerDuty knows people by these."""
     read_at: datetime | None = None
     error: str = ""
 
@@ -68,6 +74,19 @@ class Policy:
     message: str
     direct_message: tuple[str, ...] = ()
     """Those of the approvers whose group asks to be told by direct message."""
+    escalate_to: tuple[str, ...] = ()
+    """Who is asked when nobody decided in time, one entry after the other, as written in the catalog."""
+    escalated: tuple[str, ...] = ()
+    """Those it came to already, groups expanded; they decide besides the approvers."""
+    override: tuple[str, ...] = ()
+    """Who may break glass, groups expanded like the approvers; nobody unless the catalog names somebody."""
+
+    def decided_by(self, starters: Sequence[str]) -> Policy:
+        """The same rules with everybody who may decide among the approvers; `starters` where these name nobody."""
+        first = self.approvers or tuple(starters)
+        everybody = tuple(dict.fromkeys((*first, *self.escalated)))
+        source = self.source if self.approvers or not starters else "starters"
+        return replace(self, approvers=everybody, source=source, escalated=())
 
     def asked(self, *, unattended: bool) -> Asked:
         """What a proposal records of these rules."""
@@ -79,13 +98,25 @@ class Policy:
             unattended=unattended,
             message=self.message,
             direct_message=self.direct_message,
+            escalate_to=self.escalate_to,
+            override=self.override,
         )
 
 
 def policy_of(
-    catalog: Catalog, runbook: Runbook, step: Step, *, service: Service | None, environment: str
+    catalog: Catalog,
+    runbook: Runbook,
+    step: Step,
+    *,
+    service: Service | None,
+    environment: str,
+    escalated: Collection[str] = (),
 ) -> Policy:
-    """The rules in force for a step of a run; raises `NotPermitted` when the catalog no longer has the runbook."""
+    """The rules in force for a step of a run; raises `NotPermitted` when the catalog no longer has the runbook.
+
+    `escalated` are the entries that were asked since because nobody decided: those of them that today's catalog
+    still escalates to are approvers like the first.
+    """
     today = catalog.runbooks.get(runbook.name)
     if today is None:
         raise NotPermitted(
@@ -98,10 +129,12 @@ def policy_of(
         (f"action {step.action}", current.action_rules),
         (f"runbook {runbook.name}", today.rules),
     )
-    approvers, source = _approvers(
-        catalog, levels, services=owners(catalog, today, service), environment=environment
-    )
-    expanded, direct = expand(catalog, approvers)
+    services = owners(catalog, today, service)
+    approvers, source = _approvers(catalog, levels, services=services, environment=environment)
+    next_asked = _escalation(catalog, levels, services=services, environment=environment)
+    now_asked = tuple(entry for entry in next_asked if entry in escalated)
+    expanded, direct = expand(catalog, approvers, services=services)
+    added, added_direct = expand(catalog, now_asked, services=services)
     both = [rules for _, rules in levels] + [step.rules, step.action_rules, runbook.rules]
     return Policy(
         asks=_asks(step, current, catalog=catalog, environment=environment),
@@ -112,7 +145,10 @@ def policy_of(
         and _self_approval([step.rules, step.action_rules, runbook.rules]),
         risk=_first([rules.risk for rules in both]) or "",
         message=_first([rules.message for rules in both]) or "",
-        direct_message=direct,
+        direct_message=(*direct, *added_direct),
+        escalated=added,
+        escalate_to=next_asked,
+        override=_override(catalog, services=services, environment=environment),
     )
 
 
@@ -177,6 +213,32 @@ def _approvers(
     return (), ""
 
 
+def _escalation(
+    catalog: Catalog,
+    levels: Sequence[tuple[str, Rules]],
+    *,
+    services: Sequence[Service],
+    environment: str,
+) -> tuple[str, ...]:
+    """Whom the first level that names anybody escalates to; a level that names approvers need not be the same."""
+    for _, rules in levels:
+        if rules.escalate_to:
+            return rules.escalate_to
+    known = catalog.environments.get(environment)
+    return in_all([one.escalate_to for one in services]) or (known.escalate_to if known is not None else ())
+
+
+def _override(catalog: Catalog, *, services: Sequence[Service], environment: str) -> tuple[str, ...]:
+    """Who may break glass: the people of the service, else of the environment.
+
+    No step, action or runbook can name them: whoever writes what is done must not also open the way around those
+    who have to agree to it.
+    """
+    known = catalog.environments.get(environment)
+    named = in_all([one.override for one in services]) or (known.override if known is not None else ())
+    return expand(catalog, named, services=services)[0]
+
+
 def owners(catalog: Catalog, runbook: Runbook, service: Service | None) -> tuple[Service, ...]:
     """The services whose people answer for a runbook in a run for `service`.
 
@@ -195,17 +257,37 @@ def in_all(lists: Sequence[Sequence[str]]) -> tuple[str, ...]:
     return tuple(entry for entry in first if all(entry in other for other in others))
 
 
-def expand(catalog: Catalog, entries: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Entries with catalog groups replaced by their members, and those of them to be told directly."""
+def expand(
+    catalog: Catalog, entries: Sequence[str], *, services: Sequence[Service] = ()
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Entries with catalog groups replaced by their members, and those of them to be told directly.
+
+    `pagerduty:oncall` becomes that of the service it is about. About none, or about several at once, it stays as it
+    is, and nobody is behind it.
+    """
     found: dict[str, None] = {}
     direct: dict[str, None] = {}
     for entry in entries:
         group = catalog.groups.get(entry.removeprefix("@"))
-        members = group.members if group else (entry,)
+        members = [_of_service(one, services) for one in (group.members if group else (entry,))]
         found.update(dict.fromkeys(members))
         if group is not None and group.direct_message:
             direct.update(dict.fromkeys(members))
     return tuple(found), tuple(direct)
+
+
+def _of_service(entry: str, services: Sequence[Service]) -> str:
+    return f"{ON_CALL}/{services[0].name}" if entry == ON_CALL and len(services) == 1 else entry
+
+
+def is_on_call(entry: str) -> bool:
+    """Whether an entry is whoever is on call at PagerDuty, of a service or of none that is known."""
+    return entry == ON_CALL or entry.startswith(f"{ON_CALL}/")
+
+
+def is_group(entry: str) -> bool:
+    """Whether an approver entry is a group outside the catalog, whose members must be read."""
+    return is_user_group(entry) or is_on_call(entry)
 
 
 def is_user_group(entry: str) -> bool:
@@ -241,12 +323,12 @@ def permit(
             or (caller.email and entry.lower() == caller.email.lower())
         ):
             return Permission(via=entry)
-        if is_user_group(entry):
+        if is_group(entry):
             membership = memberships.get(entry)
             trouble = _unusable(membership, now=now)
             if trouble or membership is None:
                 unread.append(f"{entry} ({trouble})")
-            elif caller.actor.id in membership.user_ids:
+            elif caller.actor.id in membership.user_ids or caller.email.lower() in membership.emails:
                 return Permission(via=entry, members_read_at=membership.read_at)
     if unread:
         raise NotPermitted(
@@ -287,14 +369,30 @@ def standing(
     """The approvals that today's rules would not take any more, each with why."""
     fallen = []
     for approval in approvals:
-        email = approval.actor.person if "@" in approval.actor.person else ""
-        caller = Caller(actor=approval.actor, email=email)
+        caller = _as_caller(approval.actor)
         try:
             permit(policy.approvers, caller, memberships, now=now, to="approve this")
             forbid_self_approval(policy, caller, requester)
         except NotPermitted as refusal:
             fallen.append((approval, refusal.message))
     return fallen
+
+
+def override_trouble(
+    policy: Policy, override: StepOverridden, memberships: Memberships, *, now: datetime
+) -> str:
+    """Why today's rules would not take this override any more; "" while they would."""
+    if not policy.override:
+        return "nobody may break glass here any more"
+    try:
+        permit(policy.override, _as_caller(override.actor), memberships, now=now, to="break glass here")
+    except NotPermitted as refusal:
+        return refusal.message
+    return ""
+
+
+def _as_caller(actor: Actor) -> Caller:
+    return Caller(actor=actor, email=actor.person if "@" in actor.person else "")
 
 
 def check_place(catalog: Catalog, runbook: Runbook, step: Step, plan: Plan, *, environment: str) -> str:

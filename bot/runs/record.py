@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from bot.runs.automation import AutomationStatus, accounts, action_of
 from bot.runs.events import (
     Actor,
+    ApprovalEscalated,
     ApprovalVoided,
     CancelRequested,
     CheckSettled,
@@ -22,6 +23,7 @@ from bot.runs.events import (
     ProposalVoided,
     Result,
     StepApproved,
+    StepOverridden,
     StepRejected,
     StepSkipped,
     UndoBlocked,
@@ -54,6 +56,8 @@ __all__ = ["RunRecord", "TriggerRecord", "record_of"]
 
 _KINDS: Mapping[type[Event], DecisionKind] = {
     StepApproved: "approved",
+    StepOverridden: "overridden",
+    ApprovalEscalated: "escalated",
     ApprovalVoided: "approval_voided",
     StepRejected: "rejected",
     StepSkipped: "skipped",
@@ -167,11 +171,11 @@ def _proposal(proposal: Proposal, decisions: tuple[DecisionRecord, ...]) -> Prop
         part=plan.part,
         undo=plan.undo.text,
         digest=made.digest,
-        approvers=made.asked.approvers,
+        approvers=proposal.asked.approvers,
         approvers_from=made.asked.source,
         min_approvals=made.asked.min_approvals,
         unattended=made.asked.unattended,
-        expires_at=made.expires_at,
+        expires_at=proposal.expires_at,
         reason=made.reason,
         status=proposal.status,
         decisions=decisions,
@@ -285,6 +289,9 @@ def _decision(event: Event) -> DecisionRecord:
 
 
 def _reason(event: Event) -> str:
+    if isinstance(event, ApprovalEscalated):
+        trouble = f", who could not be asked: {event.to.trouble}" if event.to.trouble else ""
+        return f"nobody decided in time; asked next: {event.to.entry}{trouble}"
     reason = str(getattr(event, "reason", ""))
     return f"{event.person}: {reason}" if isinstance(event, ApprovalVoided) else reason
 

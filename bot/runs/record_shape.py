@@ -19,6 +19,8 @@ from bot.runs.state import RunStatus, StepStatus
 
 DecisionKind = Literal[
     "approved",
+    "overridden",
+    "escalated",
     "approval_voided",
     "rejected",
     "skipped",
@@ -80,7 +82,7 @@ class DecisionRecord(Shown):
     by: PersonRecord | None = Field(default=None, description="null where a rule or the clock decided")
     via: str = Field(default="", description="the approver entry that names them")
     members_read_at: datetime | None = Field(default=None, description="when the group's members were read")
-    choice: str = Field(default="", description="done, again, undo, stop, keep")
+    choice: str = Field(default="", description="done, again, undo, stop, leave, keep")
     reason: str = ""
     digest: str = Field(default="", description="what exactly was approved")
     changes: tuple[str, ...] = Field(default=(), description="what drifted or was edited")

@@ -36,6 +36,7 @@ STEP_WORDS = {
     "undo_failed": "its undo failed",
     "undo_unknown": "the outcome of its undo is unknown",
     "undo_blocked": "its undo did not run",
+    "undo_left": "left as it is",
 }
 UNDO_WORDS = {
     "undoing": "is under way",
@@ -43,9 +44,12 @@ UNDO_WORDS = {
     "undo_failed": "failed",
     "undo_unknown": "ended with an unknown outcome",
     "undo_blocked": "did not run",
+    "undo_left": "was not wanted: left as it is",
 }
 DECISION_WORDS = {
     "approved": "approved",
+    "overridden": "OVERRIDE: ran without its approvers",
+    "escalated": "escalated",
     "approval_voided": "an approval no longer counts",
     "rejected": "rejected",
     "skipped": "skipped",

@@ -7,23 +7,25 @@ properties. The words a step can be in:
                   │                       ├─▶ failed
                   │                       └─▶ unknown ─(a human)─▶ succeeded (done) | pending (again) | stopped
                   ├─▶ rejected | expired | skipped | voided (a new proposal follows)
-    an effect can end as: undone | undo failed | undo unknown | undo blocked
+    an effect can end as: undone | undo failed | undo unknown | undo blocked | left (a human chose to leave it)
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal, assert_never
 
 from bot.catalog.schema import Runbook, Step
 from bot.runs.events import (
     Actor,
+    Asked,
     BaselineTaken,
     CancelRequested,
     CheckJudged,
     CheckSettled,
+    Escalation,
     Event,
     IncidentId,
     ParamsEdited,
@@ -39,6 +41,7 @@ from bot.runs.events import (
     StepApproved,
     StepKey,
     StepNotPlanned,
+    StepOverridden,
     StepProbed,
     StepProposed,
     StepRejected,
@@ -83,6 +86,7 @@ StepStatus = Literal[
     "undo_failed",
     "undo_unknown",
     "undo_blocked",
+    "undo_left",
 ]
 
 
@@ -92,7 +96,10 @@ class Proposal:
 
     made: StepProposed
     approvals: tuple[StepApproved, ...] = ()
+    overridden: StepOverridden | None = None
+    escalations: tuple[Escalation, ...] = ()
     reminded: bool = False
+    """Since it was made, or since the last escalation."""
     rejected: StepRejected | None = None
     skips: tuple[StepSkipped, ...] = ()
     edited: ParamsEdited | None = None
@@ -110,6 +117,21 @@ class Proposal:
         return self.made.proposal_id
 
     @property
+    def asked(self) -> Asked:
+        """Everybody who was asked so far."""
+        return asked_with(self.made.asked, self.escalations)
+
+    @property
+    def expires_at(self) -> datetime:
+        """When the time to decide is over, for those who were asked last."""
+        return self.escalations[-1].expires_at if self.escalations else self.made.expires_at
+
+    @property
+    def remind_at(self) -> datetime | None:
+        """When those who were asked last are reminded."""
+        return self.escalations[-1].remind_at if self.escalations else self.made.remind_at
+
+    @property
     def is_open(self) -> bool:
         """Whether it can still be decided or started."""
         ended = self.rejected or self.skipped or self.edited or self.voided or self.expired or self.started
@@ -122,10 +144,16 @@ class Proposal:
 
     @property
     def has_quorum(self) -> bool:
-        """Whether as many different people agreed as were asked for; unattended needs none."""
-        if self.made.asked.unattended:
+        """Whether as many different people agreed as were asked for; unattended, or overridden, it needs none."""
+        if self.made.asked.unattended or self.overridden is not None:
             return True
         return _people(self.approvals) >= self.made.asked.min_approvals
+
+    @property
+    def agreed(self) -> tuple[Actor, ...]:
+        """Everybody who agreed to it, also whoever broke glass."""
+        over = () if self.overridden is None else (self.overridden.actor,)
+        return (*(one.actor for one in self.approvals), *over)
 
     @property
     def is_interrupted(self) -> bool:
@@ -200,6 +228,26 @@ class Proposal:
                 assert_never(self.settled.choice)
 
 
+def asked_with(asked: Asked, escalations: Sequence[Escalation]) -> Asked:
+    """Those who were asked first, and those after them."""
+
+    def and_then(first: tuple[str, ...], name: str) -> tuple[str, ...]:
+        later = (entry for one in escalations for entry in getattr(one, name))
+        return tuple(dict.fromkeys((*first, *later)))
+
+    return replace(
+        asked,
+        approvers=and_then(asked.approvers, "approvers"),
+        mention=and_then(asked.mention, "mention"),
+        direct_message=and_then(asked.direct_message, "direct_message"),
+    )
+
+
+def next_level(asked: Asked, escalated: Sequence[str]) -> str:
+    """Whom the catalog asks next, after those it was escalated to already; "" where nobody is left."""
+    return next((entry for entry in asked.escalate_to if entry not in escalated), "")
+
+
 def _people(decisions: Sequence[StepApproved | StepSkipped]) -> int:
     people: list[Actor] = []
     for one in decisions:
@@ -216,12 +264,14 @@ class Undoing:
     result: Result | None = None
     blocked: UndoBlocked | None = None
     settled: UndoSettled | None = None
+    is_alone: bool = False
+    """It was chosen for itself: nothing before or after it is undone with it."""
 
     @property
     def status(self) -> StepStatus:
-        """undoing, undone, undo_failed, undo_unknown or undo_blocked."""
-        if self.settled is not None and self.settled.choice == "done":
-            return "undone"
+        """undoing, undone, undo_failed, undo_unknown, undo_blocked or undo_left."""
+        if self.settled is not None and self.settled.choice in ("done", "leave"):
+            return "undone" if self.settled.choice == "done" else "undo_left"
         if self.blocked is not None:
             return "undo_blocked"
         if self.result is None:
@@ -264,6 +314,11 @@ class StepState:
         if self.proposal is None or self.proposal.leaves_more:
             return False
         return self.proposal.status in ("succeeded", "skipped")
+
+    @property
+    def escalated(self) -> tuple[str, ...]:
+        """The entries of the catalog it was escalated to, over all its proposals: each is asked once."""
+        return tuple(dict.fromkeys(to.entry for one in self.proposals for to in one.escalations))
 
     @property
     def after(self) -> JsonObject:
@@ -401,6 +456,12 @@ class Run:
         if self.opened.dry_run:
             return ()
         return tuple(self.steps[key] for key in reversed(self.start_order) if self.steps[key].has_effect)
+
+    def done_after(self, key: StepKey) -> tuple[StepState, ...]:
+        """Steps that were done after this one and still stand, last done first."""
+        standing = self.with_effect
+        keys = [state.key for state in standing]
+        return standing[: keys.index(key)] if key in keys else ()
 
     @property
     def status(self) -> RunStatus:

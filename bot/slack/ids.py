@@ -14,7 +14,7 @@ from typing import Any, Literal, cast
 
 from bot.engine.ports import ClickRef
 from bot.errors import BadInput
-from bot.runs.events import CheckChoice, Choice, IncidentId, ProposalId, RunId, StepKey
+from bot.runs.events import CheckChoice, Choice, IncidentId, ProposalId, RunId, StepKey, UndoChoice
 
 VALUE_LIMIT = 2000
 METADATA_LIMIT = 3000
@@ -26,9 +26,12 @@ REJECT = "reject_step"
 SKIP = "skip_step"
 EDIT = "edit_step"
 DRY_RUN = "dry_run_step"
+OVERRIDE = "override_step"
 CHOOSE = "choose_runbook"
 CANCEL = "cancel_run"
 UNDO = "undo_run"
+UNDO_ONE = "undo_one"
+EXPORT = "export_run"
 
 SETTLE: Mapping[str, Choice] = {
     "settle_done": "done",
@@ -38,8 +41,6 @@ SETTLE: Mapping[str, Choice] = {
 }
 """Action id to choice, for a step whose outcome is unknown."""
 
-UndoChoice = Literal["done", "again", "stop"]
-
 SETTLE_UNDO: Mapping[str, UndoChoice] = {
     "undo_done": "done",
     "undo_again": "again",
@@ -47,12 +48,17 @@ SETTLE_UNDO: Mapping[str, UndoChoice] = {
 }
 """Action id to choice, for an undo that was blocked, failed, or whose outcome is unknown."""
 
+LEFT_DONE, LEFT_LEAVE = "left_done", "left_leave"
+SETTLE_LEFT: Mapping[str, UndoChoice] = {LEFT_DONE: "done", LEFT_LEAVE: "leave"}
+"""Action id to choice, for a step that the walk back did not come to, or stopped at."""
+
 CHECK_KEEP, CHECK_UNDO = "check_keep", "check_undo"
 SETTLE_CHECK: Mapping[str, CheckChoice] = {CHECK_KEEP: "keep", CHECK_UNDO: "undo"}
 """Action id to choice, for a metric check that came out worse or inconclusive."""
 
 REJECT_FORM = "reject_form"
 EDIT_FORM = "edit_form"
+OVERRIDE_FORM = "override_form"
 START_FORM = "start_form"
 CANCEL_FORM = "cancel_form"
 START_SHORTCUT = "start_runbook"

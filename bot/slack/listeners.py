@@ -15,6 +15,7 @@ from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.engine.operations import Operations
 from bot.errors import BadInput
+from bot.runs.events import RunId, StepKey
 from bot.runs.policy import Caller
 from bot.slack import ids
 from bot.slack.answering import Answers
@@ -54,10 +55,12 @@ class Listeners:
         for action_id, act in self._decisions().items():
             app.action(action_id)(self._on_click(act))
         app.action(ids.REJECT)(self._on_form(self._modals.open_reject))
+        app.action(ids.OVERRIDE)(self._on_form(self._modals.open_override))
         app.action(ids.EDIT)(self._on_form(self._modals.open_edit))
         app.action(ids.DRY_RUN)(self._on_form(self._rehearse))
         app.action(ids.CHOOSE)(self._on_form(self._chosen))
         app.view(ids.REJECT_FORM)(_on_view(self._modals.rejected))
+        app.view(ids.OVERRIDE_FORM)(_on_view(self._modals.overridden))
         app.view(ids.EDIT_FORM)(_on_view(self._modals.edited))
         app.view(ids.START_FORM)(_on_view(self._modals.started))
         app.view(ids.CANCEL_FORM)(_on_view(self._modals.cancelled))
@@ -74,9 +77,11 @@ class Listeners:
             ids.SKIP: self._skip,
             ids.CANCEL: self._cancel,
             ids.UNDO: self._undo,
+            ids.UNDO_ONE: self._undo_one,
         }
         acts |= dict.fromkeys(ids.SETTLE, self._settle)
         acts |= dict.fromkeys(ids.SETTLE_UNDO, self._settle_undo)
+        acts |= dict.fromkeys(ids.SETTLE_LEFT, self._settle_left)
         acts |= dict.fromkeys(ids.SETTLE_CHECK, self._settle_check)
         return acts
 
@@ -96,12 +101,19 @@ class Listeners:
     async def _undo(self, click: Click, caller: Caller) -> None:
         await self._operations.undo(ids.parse_run(click.value).run_id, caller)
 
+    async def _undo_one(self, click: Click, caller: Caller) -> None:
+        run_id, step = _step_of(click)
+        await self._operations.undo_one(run_id, step, caller)
+
     async def _settle_undo(self, click: Click, caller: Caller) -> None:
-        ref = ids.parse_run(click.value)
-        if ref.step is None:
-            raise BadInput("this button names no step", hint="use the newest message")
+        run_id, step = _step_of(click)
         choice = ids.SETTLE_UNDO[click.action_id]
-        await self._operations.settle_undo(ref.run_id, ref.step, caller, choice=choice)
+        await self._operations.settle_undo(run_id, step, caller, choice=choice)
+
+    async def _settle_left(self, click: Click, caller: Caller) -> None:
+        run_id, step = _step_of(click)
+        choice = ids.SETTLE_LEFT[click.action_id]
+        await self._operations.settle_undo(run_id, step, caller, choice=choice, goes_on=False)
 
     async def _settle_check(self, click: Click, caller: Caller) -> None:
         ref = ids.parse_run(click.value)
@@ -167,6 +179,14 @@ class Listeners:
             await work
         except Exception as error:  # noqa: BLE001 - the door: every refusal and every surprise is told to its person
             await self._answers.refuse(where, error)
+
+
+def _step_of(click: Click) -> tuple[RunId, StepKey]:
+    """The step of a run that a button is about."""
+    ref = ids.parse_run(click.value)
+    if ref.step is None:
+        raise BadInput("this button names no step", hint="use the newest message")
+    return ref.run_id, ref.step
 
 
 async def _too_old(_click: Click, _caller: Caller) -> None:

@@ -64,6 +64,18 @@ class Modals:
         form = forms.reject_form(_form_ref(click), step="this step")
         await self._gateway.open_view(click.where.trigger_id, form)
 
+    async def open_override(self, click: Click) -> None:
+        """Break glass? Opened empty, then what it would run and the question why, or why not for whoever may not."""
+        ref = _form_ref(click)
+        title = "Break glass"
+        view_id = await self._gateway.open_view(click.where.trigger_id, _notice(title, "One moment …"))
+        try:
+            caller = await self._directory.caller_of(click.where.user)
+            view = forms.override_form(ref, await self._operations.override_form(ref.click, caller))
+        except Exception as error:  # noqa: BLE001 - shown in the form the person is looking at, and logged there
+            view = _notice(title, sentence_of(error))
+        await self._gateway.update_view(view_id, view)
+
     async def open_edit(self, click: Click) -> None:
         """Other parameters: opened empty, then filled with what they are now, or with why they may not be changed."""
         ref = _form_ref(click)
@@ -115,6 +127,19 @@ class Modals:
             if not reason:
                 raise _AtField(ids.REASON_BLOCK, "say why, in a few words")
             await self._operations.reject(ref.click, caller, reason=reason)
+
+        await self._submitted(ack, body, decide, where=_where_of_form(body))
+
+    async def overridden(self, ack: AsyncAck, body: Payload) -> None:
+        """The form of broken glass came back."""
+        view = body.get("view") or {}
+
+        async def decide(caller: Caller) -> None:
+            ref = ids.parse_form(view.get("private_metadata"))
+            reason = forms.given_reason(view.get("state") or {})
+            if not reason:
+                raise _AtField(ids.REASON_BLOCK, "say why, in a few words")
+            await self._operations.override(ref.click, caller, reason=reason)
 
         await self._submitted(ack, body, decide, where=_where_of_form(body))
 

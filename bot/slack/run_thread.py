@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from bot.actions.base import INCIDENT_THREAD
 from bot.engine.ports import ClickRef, Tail
-from bot.intake.incident import Incident
 from bot.runs.events import (
+    ApprovalEscalated,
     ApprovalReminded,
     ApprovalVoided,
     Asked,
@@ -21,12 +21,14 @@ from bot.runs.events import (
     ProposalExpired,
     ProposalId,
     ProposalVoided,
+    QuestionReminded,
     RunFinished,
     RunOpened,
     StepApproved,
     StepFinished,
     StepKey,
     StepNotPlanned,
+    StepOverridden,
     StepProbed,
     StepProposed,
     StepRejected,
@@ -35,21 +37,18 @@ from bot.runs.events import (
     UndoFinished,
     UndoRequested,
     UndoSettled,
-    UndoStarted,
     UnknownSettled,
 )
-from bot.runs.state import Proposal, Run, StepState
+from bot.runs.state import Proposal, Run, StepState, next_level
 from bot.slack import text
 from bot.slack.message import Message, metadata_of
+from bot.slack.run_questions import DIGEST_SHOWN, RunQuestions
+from bot.slack.run_voice import RunVoice
 from bot.slack.views import check, fate, history
-from bot.slack.views.drawn import Drawn
 from bot.slack.views.menu import Menu
 from bot.slack.views.offer import Offer, asked_for, needs_file, offer, whole, whole_text
-from bot.slack.views.people import who
-from bot.slack.views.questions import undo_question, unknown
-from bot.slack.views.run import end, run_card, step_title
-
-DIGEST_SHOWN = 12
+from bot.slack.views.run import run_card, step_title
+from bot.slack.views.run_end import end
 
 
 def offer_messages(
@@ -118,24 +117,23 @@ def offer_of(run: Run, state: StepState, proposal: Proposal) -> Offer:
         step=state.key,
         plan=made.plan,
         digest=made.digest,
-        asked=made.asked,
-        expires_at=made.expires_at,
+        asked=proposal.asked,
+        expires_at=proposal.expires_at,
         params=run.params,
         is_dry_run=run.opened.dry_run,
         requester=run.requester,
         reason=made.reason,
         approved_by=tuple(one.actor for one in proposal.approvals),
         skipped_by=tuple(one.actor for one in proposal.skips),
+        next_asked=next_level(made.asked, state.escalated),
         became=fate.of_proposal(run, proposal),
     )
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunThread:
+class RunThread(RunVoice):
     """Turns the events of one run into messages, each drawn from the fold of now."""
 
-    run: Run
-    incident: Incident
     tail: Tail | None
     menu: Menu
     """Empty unless the end of this run is the last word in the thread."""
@@ -149,6 +147,12 @@ class RunThread:
                 yield from self._proposed(event, version)
             case ApprovalReminded():
                 yield from self._reminded(event, version)
+            case ApprovalEscalated():
+                yield from self._escalated(event, version)
+            case StepOverridden():
+                yield self._overridden(event, version)
+            case QuestionReminded():
+                yield from self._questions.reminded(event, version)
             case StepApproved():
                 yield self._approved(event, version)
             case StepSkipped():
@@ -160,40 +164,31 @@ class RunThread:
             case UndoSettled():
                 yield self._decided(event, version, event.step)
             case CheckJudged():
-                yield from self._check(event, version)
+                yield from self._questions.check(event, version)
             case CheckSettled():
                 view = history.decision(event, step=check.checked(self.run, event.step))
-                yield self._message(f"decision:{self.run.id}:{version}", view, version)
+                yield self.message(f"decision:{self.run.id}:{version}", view, version)
             case CancelRequested():
                 yield self._decided(event, version, StepKey())
             case UndoRequested():
                 yield from self._undo_requested(event, version)
             case StepNotPlanned():
                 view = history.not_planned(event.message, title=step_title(self.run, event.step))
-                yield self._message(f"outcome:{self.run.id}:{version}", view, version)
+                yield self.message(f"outcome:{self.run.id}:{version}", view, version)
             case StepFinished() | UndoFinished():
                 yield from self._finished(event, version)
             case StepProbed():
-                yield self._unknown(event, version)
+                yield self._questions.unknown(event, version)
             case UndoBlocked():
-                yield self._undo_question(event, version, event.reason)
+                yield self._questions.undo(event, version, event.reason)
             case RunFinished():
                 yield self._end(event, version)
             case _:
                 return
 
-    def _message(self, key: str, view: Drawn, version: int, *, live: bool = False) -> Message:
-        return Message(
-            key=key,
-            place="thread",
-            text=view.text,
-            blocks=view.blocks,
-            live=live,
-            metadata=metadata_of(key, **self._metadata(version)),
-        )
-
-    def _metadata(self, version: int) -> dict[str, Any]:
-        return {"incident_id": self.run.incident_id, "run_id": self.run.id, "version": version}
+    @property
+    def _questions(self) -> RunQuestions:
+        return RunQuestions(run=self.run, incident=self.incident)
 
     def _key_of(self, proposal_id: ProposalId) -> StepKey:
         found = self.run.proposal(proposal_id)
@@ -208,7 +203,7 @@ class RunThread:
 
     def _card(self, version: int) -> Message:
         is_over = self.run.is_finished and not self.run.with_effect
-        return self._message(f"run:{self.run.id}", run_card(self.run, self.tail), version, live=not is_over)
+        return self.message(f"run:{self.run.id}", run_card(self.run, self.tail), version, live=not is_over)
 
     def _proposed(self, event: StepProposed, version: int) -> Iterator[Message]:
         if self.incident.suggestion(event.proposal_id) is not None:
@@ -221,7 +216,7 @@ class RunThread:
         one = offer_of(self.run, state, proposal)
         # An announcement is said once; what it became is told by its outcome.
         live = proposal.is_open and not self.run.is_finished and not event.asked.unattended
-        metadata = self._metadata(version)
+        metadata = self.metadata(version)
         yield from offer_messages(
             one, key=f"proposal:{event.proposal_id}", live=live, menu=(), metadata=metadata
         )
@@ -232,7 +227,31 @@ class RunThread:
         assert found is not None
         one = offer_of(self.run, *found)
         view = history.reminder(one.asked, what=asking(one), until=one.expires_at, is_open=one.is_open)
-        yield self._message(f"reminder:{event.proposal_id}", view, version)
+        level = self._level(event.proposal_id, version)
+        key = f"reminder:{event.proposal_id}" + (f":{level}" if level else "")
+        yield self.message(key, view, version)
+
+    def _level(self, proposal_id: ProposalId, version: int) -> int:
+        """How many times it was escalated up to this version."""
+        return sum(
+            isinstance(one, ApprovalEscalated) and one.proposal_id == proposal_id
+            for one in self.run.events[:version]
+        )
+
+    def _escalated(self, event: ApprovalEscalated, version: int) -> Iterator[Message]:
+        """Whose turn it is; that of a suggestion stands in the incident's own events already."""
+        suggestion = self.incident.suggestion(event.proposal_id)
+        if suggestion is not None and any(one.at == event.at for one in suggestion.escalations):
+            return
+        found = self.run.proposal(event.proposal_id)
+        assert found is not None
+        one = offer_of(self.run, *found)
+        view = history.escalated(event.to, what=asking(one), is_open=one.is_open)
+        key = f"escalated:{event.proposal_id}:{self._level(event.proposal_id, version)}"
+        yield self.message(key, view, version)
+        if suggestion is not None:  # its own message was the suggestion's, and so was whom it told directly
+            metadata = self.metadata(version)
+            yield from direct_messages(one, permalink=self.incident.permalink, metadata=metadata)
 
     # ------------------------------------------------------------ decisions
 
@@ -243,7 +262,15 @@ class RunThread:
             people=len(self._standing(event.proposal_id, version)),
             asked=self._asked(event.proposal_id),
         )
-        return self._message(f"decision:{self.run.id}:{version}", view, version)
+        return self.message(f"decision:{self.run.id}:{version}", view, version)
+
+    def _overridden(self, event: StepOverridden, version: int) -> Message:
+        view = history.overridden(
+            event,
+            step=self._step(self._key_of(event.proposal_id)),
+            asked=self._asked(event.proposal_id),
+        )
+        return self.message(f"decision:{self.run.id}:{version}", view, version)
 
     def _skipped(self, event: StepSkipped, version: int) -> Message:
         people = {
@@ -257,7 +284,7 @@ class RunThread:
             people=len(people),
             asked=self._asked(event.proposal_id),
         )
-        return self._message(f"decision:{self.run.id}:{version}", view, version)
+        return self.message(f"decision:{self.run.id}:{version}", view, version)
 
     def _standing(self, proposal_id: ProposalId, version: int) -> set[str]:
         """The people whose approvals counted after this version."""
@@ -273,11 +300,11 @@ class RunThread:
     def _asked(self, proposal_id: ProposalId) -> Asked:
         found = self.run.proposal(proposal_id)
         assert found is not None
-        return found[1].made.asked
+        return found[1].asked
 
     def _decided(self, event: history.Decision, version: int, key: StepKey) -> Message:
         view = history.decision(event, step=self._step(key))
-        return self._message(f"decision:{self.run.id}:{version}", view, version)
+        return self.message(f"decision:{self.run.id}:{version}", view, version)
 
     def _undo_requested(self, event: UndoRequested, version: int) -> Iterator[Message]:
         before = self.run.events[version - 2] if version > 1 else None
@@ -297,7 +324,7 @@ class RunThread:
         is_by_itself = isinstance(event, StepFinished) and self._spoke_by_itself(event)
         is_dry = self.run.opened.dry_run
         view = history.outcome(event.result, title=title, is_by_itself=is_by_itself, is_dry_run=is_dry)
-        yield self._message(key, view, version)
+        yield self.message(key, view, version)
         for ref in event.result.artifacts:
             file_key = f"file:{self.run.id}:{ref.digest[:DIGEST_SHOWN]}"
             yield Message(
@@ -305,10 +332,10 @@ class RunThread:
                 place="thread",
                 text=history.file_of(ref, title=title),
                 artifacts=(ref,),
-                metadata=metadata_of(file_key, **self._metadata(version)),
+                metadata=metadata_of(file_key, **self.metadata(version)),
             )
         if isinstance(event, UndoFinished) and event.result.verdict != "succeeded":
-            yield self._undo_question(event, version, event.result.summary)
+            yield self._questions.undo(event, version, event.result.summary)
 
     def _said(self, event: StepFinished, version: int) -> Iterator[Message]:
         """The words of a step that speaks in this thread: saying them is what it does."""
@@ -322,91 +349,18 @@ class RunThread:
         key = f"said:{self.run.id}:{version}"
         words = str(started.plan.input.get("message", ""))
         yield Message(
-            key=key, place="thread", text=words, metadata=metadata_of(key, **self._metadata(version))
+            key=key, place="thread", text=words, metadata=metadata_of(key, **self.metadata(version))
         )
 
     def _spoke_by_itself(self, event: StepFinished) -> bool:
         found = self.run.proposal(event.proposal_id)
         return found is not None and _speaks_by_itself(found[1]) and not self.run.opened.dry_run
 
-    def _unknown(self, event: StepProbed, version: int) -> Message:
-        found = self.run.proposal(event.proposal_id)
-        assert found is not None
-        state, proposal = found
-        settled = proposal.settled
-        became = ""
-        if settled is not None:
-            became = f"*{who(settled.actor)}* said: {history.SETTLED_WORDS[settled.choice]}."
-        elif self.run.is_finished:
-            became = "*The run is over.*"
-        ref = ClickRef(
-            incident_id=self.run.incident_id,
-            proposal_id=proposal.id,
-            digest=proposal.made.digest,
-            run_id=self.run.id,
-        )
-        view = unknown(self.run, state, event, asked=proposal.made.asked, ref=ref, became=became)
-        return self._message(f"unknown:{proposal.id}", view, version, live=not became)
-
-    def _check(self, event: CheckJudged, version: int) -> Iterator[Message]:
-        one = self.run.checks[event.step]
-        is_open = self.run.is_asked_about(one) and self.run.cancel is None
-        became = ""
-        if one.settled is not None:
-            became = f"*{who(one.settled.actor)}* said: {history.CHECK_SETTLED_WORDS[one.settled.choice]}."
-        elif self.run.cancel is not None and _asks(self.run, event):
-            became = "*Called off:* the run was cancelled."
-        asked = self._asked_about(event.step)
-        view = check.check(self.run, event, asked=asked, is_open=is_open, became=became)
-        yield self._message(f"check:{self.run.id}:{version}", view, version, live=is_open)
-        for ref in event.artifacts:
-            file_key = f"file:{self.run.id}:{ref.digest[:DIGEST_SHOWN]}"
-            yield Message(
-                key=file_key,
-                place="thread",
-                text=check.picture_of(self.run, event, ref),
-                artifacts=(ref,),
-                metadata=metadata_of(file_key, **self._metadata(version)),
-            )
-
-    def _asked_about(self, key: StepKey | None) -> Asked | None:
-        """Those who were asked for the step that was checked, or for the last one that changed something."""
-        states = [self.run.steps[key]] if key is not None else list(self.run.with_effect[:1])
-        tried = states[0].effective if states else None
-        return tried.made.asked if tried is not None else None
-
-    def _undo_question(self, event: UndoFinished | UndoBlocked, version: int, what: str) -> Message:
-        state = self.run.steps[event.step]
-        tried = state.effective
-        became = self._undo_answer(event.step, self.run.events[version:])
-        view = undo_question(
-            self.run,
-            state,
-            what=what,
-            asked=tried.made.asked if tried is not None else None,
-            is_manual=state.undo is None or state.undo.kind != "step",
-            became=became,
-        )
-        key = f"undo:{self.run.id}:{event.step}:{version}"
-        return self._message(key, view, version, live=not became)
-
-    def _undo_answer(self, step: StepKey, later: Sequence[Event]) -> str:
-        """What a person said to it; "stop" closes it only until the run is over, then it can be taken up again."""
-        for event in later:
-            match event:
-                case UndoSettled() if event.step == step and (
-                    event.choice != "stop" or not self.run.is_finished
-                ):
-                    return f"*{who(event.actor)}* said: {history.UNDO_SETTLED_WORDS[event.choice]}."
-                case UndoStarted() if event.step == step:
-                    return "*It is being tried again.*"
-        return ""
-
     def _end(self, event: RunFinished, version: int) -> Message:
         is_last = self.run.finished is not None and version == self._last_finish()
         view = end(self.run, event, is_last=is_last, menu=self.menu)
         may_change = is_last and bool(self.run.with_effect or self.menu or event.status != "succeeded")
-        return self._message(f"end:{self.run.id}:{version}", view, version, live=may_change)
+        return self.message(f"end:{self.run.id}:{version}", view, version, live=may_change)
 
     def _last_finish(self) -> int:
         return max(
@@ -414,13 +368,6 @@ class RunThread:
             for version, event in enumerate(self.run.events, start=1)
             if isinstance(event, RunFinished)
         )
-
-
-def _asks(run: Run, event: CheckJudged) -> bool:
-    """Whether this check put a question to people, whatever became of it."""
-    return event.verdict == "inconclusive" or (
-        event.verdict == "worse" and not run.runbook.rollback_on_failure
-    )
 
 
 def _speaks_by_itself(proposal: Proposal) -> bool:

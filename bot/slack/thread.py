@@ -13,7 +13,8 @@ delivered, and the same call says how to go on.
     pointer:V                       under a linked message of somebody else's: the way to this thread
     suggestion:ID, proposal:ID      a step to decide; live until it is spent, then what became of it
     whole:ID                        a file with all of a step that is too long for its message; stands before it
-    reminder:ID, dm:ID:U            half of the time has passed; the direct message to one person
+    reminder:ID[:N], dm:ID:U        half of the time has passed (again, after N escalations); a direct message
+    escalated:ID:N                  nobody decided in time: whose turn it is
     not-told:V                      what was to be told the pager was refused there; once
     nothing:V, withdrawn:ID         no runbook fits, or nobody clicked; live with the menu while it is the last word
     run:RUN                         the card of a run: each step's state, the tail of the running one; live
@@ -22,6 +23,7 @@ delivered, and the same call says how to go on.
     outcome:RUN:V, file:RUN:DIGEST  what came of a step or an undo, and its files
     check:RUN:V                     a metric judged; live while a person has to say undo or keep
     unknown:ID, undo:RUN:STEP:V     questions only a person can answer; live until answered
+    reminder:RUN:V, dm:RUN:V:U      such a question is still open; the same to one person
     end:RUN:V                       how it ended; live while it offers to undo what stands, or another runbook
 
 A suggestion somebody clicked **is** the run's first proposal (same id, same digest), so that proposal has no message
@@ -60,13 +62,14 @@ from bot.intake.incident import (
     RunbookSuggested,
     RunStarted,
     Suggestion,
+    SuggestionEscalated,
     SuggestionReminded,
     SuggestionTaken,
     SuggestionWithdrawn,
     ThreadOpened,
 )
-from bot.runs.events import Event, RunId, StepKey
-from bot.runs.state import Run
+from bot.runs.events import Event, ProposalId, RunId, StepKey
+from bot.runs.state import Run, asked_with, next_level
 from bot.slack import text
 from bot.slack.message import Message, metadata_of
 from bot.slack.run_thread import RunThread, asking, direct_messages, offer_messages
@@ -147,6 +150,8 @@ class _Talk:
                 yield from self._suggested(event, version)
             case NothingSuggested():
                 yield self._nothing(event, version)
+            case SuggestionEscalated():
+                yield from self._escalated(event, version)
             case SuggestionReminded():
                 yield from self._reminded(event, version)
             case PagerNotTold():
@@ -214,7 +219,24 @@ class _Talk:
         assert suggestion is not None
         one = _offer(self.incident, suggestion, None)
         view = history.reminder(one.asked, what=asking(one), until=one.expires_at, is_open=suggestion.is_open)
-        yield self._message(f"reminder:{event.suggestion_id}", view, version)
+        level = self._level(event.suggestion_id, version)
+        key = f"reminder:{event.suggestion_id}" + (f":{level}" if level else "")
+        yield self._message(key, view, version)
+
+    def _escalated(self, event: SuggestionEscalated, version: int) -> Iterator[Message]:
+        suggestion = self.incident.suggestion(event.suggestion_id)
+        assert suggestion is not None
+        what = asking(_offer(self.incident, suggestion, None))
+        view = history.escalated(event.to, what=what, is_open=suggestion.is_open)
+        key = f"escalated:{event.suggestion_id}:{self._level(event.suggestion_id, version)}"
+        yield self._message(key, view, version)
+
+    def _level(self, suggestion_id: ProposalId, version: int) -> int:
+        """How many times it was escalated up to this version."""
+        return sum(
+            isinstance(one, SuggestionEscalated) and one.suggestion_id == suggestion_id
+            for one in self.incident.events[:version]
+        )
 
     def _withdrawn(self, event: SuggestionWithdrawn, version: int) -> Iterator[Message]:
         suggestion = self.incident.suggestion(event.suggestion_id)
@@ -277,8 +299,10 @@ def _offer(incident: Incident, suggestion: Suggestion, run: Run | None) -> Offer
         step=StepKey(),
         plan=made.plan,
         digest=made.digest,
-        asked=made.asked,
-        expires_at=made.expires_at,
+        asked=asked_with(made.asked, [one.to for one in suggestion.escalations])
+        if proposal is None
+        else proposal.asked,
+        expires_at=suggestion.expires_at if proposal is None else proposal.expires_at,
         params=made.params,
         is_suggestion=suggestion.run_id is None,
         is_dry_run=runbook.dry_run,
@@ -288,5 +312,8 @@ def _offer(incident: Incident, suggestion: Suggestion, run: Run | None) -> Offer
         others=made.others,
         approved_by=tuple(one.actor for one in proposal.approvals) if proposal else (),
         skipped_by=tuple(one.actor for one in proposal.skips) if proposal else (),
+        next_asked=next_level(
+            made.asked, found[0].escalated if found else [one.to.entry for one in suggestion.escalations]
+        ),
         became=fate.of_suggestion(suggestion, run),
     )

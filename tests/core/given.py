@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bot.catalog.schema import Rules, Runbook, RunbookName, Step
-from bot.runs.decide import Ground
 from bot.runs.events import (
     Actor,
     Asked,
@@ -25,6 +24,7 @@ from bot.runs.events import (
     StepProposed,
     StepStarted,
 )
+from bot.runs.intents import Ground
 from bot.runs.plan import Effect, Plan, Target, Undo, Verdict
 from bot.runs.policy import Caller, Policy
 

@@ -8,14 +8,17 @@ from typing import get_args
 from bot.runs.due import next_check
 from bot.runs.events import (
     Actor,
+    ApprovalEscalated,
     BaselineTaken,
     CheckJudged,
     CheckSettled,
     Event,
+    QuestionReminded,
     RunFinished,
     StepApproved,
     StepFinished,
     StepKey,
+    StepOverridden,
     StepProposed,
     StepSkipped,
     StepStarted,
@@ -26,6 +29,7 @@ from bot.runs.events import (
     UndoStarted,
 )
 from bot.runs.fold import fold
+from bot.runs.questions import open_questions
 from bot.runs.state import Proposal, Run, RunStatus, StepStatus
 
 RUN_WORDS = frozenset(get_args(RunStatus))
@@ -50,10 +54,23 @@ def assert_words(run: Run) -> None:
 
 def assert_may_follow(run: Run, event: Event) -> None:  # noqa: C901 - one arm per event
     if run.is_finished:
-        assert isinstance(event, UndoRequested | UndoSettled), f"{type(event).__name__} after the end"
+        assert isinstance(event, UndoRequested | UndoSettled | QuestionReminded), (
+            f"{type(event).__name__} after the end"
+        )
     match event:
         case StepApproved():
             _assert_approval(run, event)
+        case ApprovalEscalated():
+            _assert_escalation(run, event)
+        case StepOverridden():
+            proposal = _of(run, event)
+            assert proposal.is_open
+            assert not proposal.has_quorum
+            assert event.digest == proposal.made.digest
+            assert event.at < proposal.expires_at, "overridden when the time was up"
+            assert event.reason
+        case QuestionReminded():
+            assert (event.question, event.step) in [(one.kind, one.step) for one in open_questions(run)]
         case StepSkipped():
             assert _of(run, event).is_open
             assert not _is_among(event.actor, [one.actor for one in _of(run, event).skips])
@@ -84,7 +101,10 @@ def assert_may_follow(run: Run, event: Event) -> None:  # noqa: C901 - one arm p
             assert not any(state.status == "undoing" for state in run.steps.values())
 
 
-def _of(run: Run, event: StepApproved | StepSkipped | StepStarted | StepFinished) -> Proposal:
+def _of(
+    run: Run,
+    event: StepApproved | StepSkipped | StepStarted | StepFinished | StepOverridden | ApprovalEscalated,
+) -> Proposal:
     found = run.proposal(event.proposal_id)
     assert found is not None
     return found[1]
@@ -99,10 +119,19 @@ def _assert_approval(run: Run, event: StepApproved) -> None:
     assert proposal.is_open, "an approval of what is over"
     assert not proposal.has_quorum, "an approval that nobody asked for"
     assert event.digest == proposal.made.digest
-    assert event.at < proposal.made.expires_at, "approved when the time was up"
+    assert event.at < proposal.expires_at, "approved when the time was up"
     assert not _is_among(event.actor, [one.actor for one in proposal.approvals]), "one human twice"
     if run.requester is not None and not proposal.made.asked.allow_self_approval:
         assert not event.actor.is_same_human(run.requester), "approved their own"
+
+
+def _assert_escalation(run: Run, event: ApprovalEscalated) -> None:
+    proposal = _of(run, event)
+    assert proposal.is_open
+    assert not proposal.has_quorum, "escalated although it was decided"
+    assert event.at >= proposal.expires_at, "escalated while those before still had time"
+    assert event.to.entry in proposal.made.asked.escalate_to
+    assert event.to.entry not in [to.entry for to in proposal.escalations], "asked twice"
 
 
 def _assert_start(run: Run, event: StepStarted) -> None:
@@ -117,7 +146,8 @@ def _assert_start(run: Run, event: StepStarted) -> None:
     for one in proposal.approvals:
         if not _is_among(one.actor, humans):
             humans.append(one.actor)
-    assert asked.unattended or len(humans) >= asked.min_approvals >= 1, "started without its quorum"
+    if proposal.overridden is None:
+        assert asked.unattended or len(humans) >= asked.min_approvals >= 1, "started without its quorum"
     assert event.plan.digest == proposal.made.digest or run.opened.dry_run, "another plan than approved"
     assert not run.is_undoing
 
@@ -144,6 +174,13 @@ def _assert_undo(run: Run, key: StepKey) -> None:
     assert not run.opened.dry_run, "a dry run has nothing to undo"
     state = run.steps[key]
     assert key in run.start_order, "an undo of a step that never started"
+    assert state.has_effect, "an undo of what does not stand"
     assert state.undoing is None, "undone twice without a human"
-    later = run.start_order[run.start_order.index(key) + 1 :]
-    assert not any(run.steps[one].has_effect for one in later), "not in reverse order"
+    assert run.undo_request is not None
+    if run.undo_request.step is not None:
+        assert run.undo_request.step == key, "another step than the one that was chosen"
+        assert run.undo_request.actor is not None, "a single step undone although nobody chose it"
+        return
+    later = [run.steps[one] for one in run.start_order[run.start_order.index(key) + 1 :]]
+    standing = [one for one in later if one.has_effect and one.status != "undo_left"]
+    assert not standing, "not in reverse order"

@@ -17,27 +17,16 @@ from hypothesis import strategies as st
 
 from bot.catalog.schema import MetricCheck
 from bot.errors import Refused
-from bot.runs.decide import (
-    Approve,
-    Cancel,
-    Edit,
-    Ground,
-    Intent,
-    Reject,
-    RequestUndo,
-    Settle,
-    SettleCheck,
-    SettleUndo,
-    Skip,
-    decide,
-)
+from bot.runs.decide import decide
 from bot.runs.due import next_check, wants_baseline
 from bot.runs.events import (
+    ApprovalEscalated,
     ApprovalVoided,
     Asked,
     BaselineTaken,
     CheckJudged,
     Choice,
+    Escalation,
     Event,
     Measured,
     ProposalId,
@@ -52,14 +41,31 @@ from bot.runs.events import (
     StepProposed,
     StepStarted,
     UndoBlocked,
+    UndoChoice,
     UndoFinished,
     UndoStarted,
 )
 from bot.runs.fold import fold
+from bot.runs.intents import (
+    Approve,
+    Cancel,
+    Edit,
+    Ground,
+    Intent,
+    Override,
+    Reject,
+    RequestUndo,
+    Settle,
+    SettleCheck,
+    SettleUndo,
+    Skip,
+    UndoOne,
+)
 from bot.runs.next import (
     AskApproval,
     AskHuman,
     Done,
+    Escalate,
     ReadState,
     Record,
     Recover,
@@ -71,6 +77,7 @@ from bot.runs.next import (
     what_next,
 )
 from bot.runs.policy import Policy
+from bot.runs.questions import next_nudge, nudge_of
 from bot.runs.state import Run
 from tests.core.given import ALICE, ALICE_BY_API, BOB, EVE, NOW, opened, plan, runbook, step
 from tests.core.lawful import assert_lawful
@@ -121,6 +128,15 @@ class Model:
                 self.append(*effect.events)
             case AskApproval():
                 self.propose(effect.step, effect.reason)
+            case Escalate():
+                nobody = self.chance(False, False, True)
+                to = Escalation(
+                    entry=effect.entry,
+                    approvers=() if nobody else ("U0EVE",),
+                    expires_at=self.now if nobody else self.now + timedelta(minutes=10),
+                    remind_at=self.chance(self.now + timedelta(minutes=5), None),
+                )
+                self.append(ApprovalEscalated(at=self.now, proposal_id=effect.proposal_id, to=to))
             case RunAction():
                 self.run_action(effect.step, effect.proposal_id)
             case Recover():
@@ -147,7 +163,12 @@ class Model:
                     series=Measured(metric="errors"),
                 )
                 self.append(judged)
-            case Sleep() | AskHuman() | Done():
+            case Done():
+                question = next_nudge(self.run)
+                if question is None or question.nudge_at is None or self.now < question.nudge_at:
+                    return False
+                self.append(nudge_of(question, self.now))
+            case Sleep() | AskHuman():
                 return False
         return True
 
@@ -172,6 +193,7 @@ class Model:
                 min_approvals=self.chance(1, 2),
                 allow_self_approval=self.chance(True, False),
                 unattended=not ask and self.chance(True, False),
+                escalate_to=self.chance((), ("leads",), ("leads", "pagerduty:oncall")),
             ),
             expires_at=self.now + timedelta(minutes=10),
             remind_at=self.chance(self.now + timedelta(minutes=5), None),
@@ -188,8 +210,8 @@ class Model:
                 void = ProposalVoided(at=self.now, proposal_id=proposal_id, reason="the state changed")
                 self.append(void, *self.chance((), (self.proposal(key, "the state changed", ask=True),)))
                 return
-            case "fall" if proposal.approvals:
-                fallen = proposal.approvals[0].actor.person
+            case "fall" if proposal.agreed:
+                fallen = self.chance(*proposal.agreed).person
                 self.append(
                     ApprovalVoided(
                         at=self.now, proposal_id=proposal_id, person=fallen, reason="left the team"
@@ -244,6 +266,7 @@ class Model:
             allow_self_approval=self.chance(True, False),
             risk="",
             message="",
+            override=self.chance(("U0EVE",), ("U0EVE",), ()),
         )
         try:
             events = decide(self.run, intent, Ground(caller=who, policy=today, now=self.now))
@@ -264,12 +287,18 @@ class Model:
             Approve(proposal_id=chosen, digest=digest),
             Approve(proposal_id=chosen, digest=digest),
             Approve(proposal_id=chosen, digest=digest),
+            Override(proposal_id=chosen, digest=digest, reason=self.chance("nobody wakes up", "")),
             Reject(proposal_id=chosen, reason="no"),
             Skip(proposal_id=chosen),
             Edit(proposal_id=chosen, params={"level": self.proposals}),
             Settle(proposal_id=chosen, choice=self.data.draw(st.sampled_from(get_args(Choice)))),
             RequestUndo(),
-            SettleUndo(step=key, choice=self.data.draw(st.sampled_from(["done", "again", "stop"]))),
+            UndoOne(step=key),
+            SettleUndo(
+                step=key,
+                choice=self.data.draw(st.sampled_from(get_args(UndoChoice))),
+                goes_on=self.chance(True, False),
+            ),
             SettleCheck(
                 step=self.chance(key, None), choice=self.data.draw(st.sampled_from(["keep", "undo"]))
             ),
@@ -283,7 +312,7 @@ class Model:
         unknown = next((one for one in self.run.steps.values() if one.status == "undo_unknown"), None)
         due = next_check(self.run)
         if self.run.is_finished:
-            self.want(RequestUndo(), BOB)
+            self.undo_what_is_left()
         elif self.run.is_undoing and unknown is not None:
             assert self.want(SettleUndo(step=unknown.key, choice="done"), BOB)
         elif state is not None and state.proposal is not None and state.proposal.is_unknown:
@@ -300,6 +329,13 @@ class Model:
             ]
             if not any(agreed):
                 self.now += timedelta(minutes=10)  # nobody may; its time passes
+
+    def undo_what_is_left(self) -> None:
+        """What a walk can still undo, it does; what stopped it, people say they did by hand."""
+        if self.want(RequestUndo(), BOB) or not self.run.with_effect:
+            return
+        left = self.chance(*self.run.with_effect)
+        assert self.want(SettleUndo(step=left.key, choice="done"), BOB)
 
 
 waits = st.sampled_from([None, None, 60.0, 400.0]).map(

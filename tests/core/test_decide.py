@@ -9,21 +9,11 @@ from typing import Any
 import pytest
 
 from bot.errors import AlreadyDecided, BadInput, Expired, NotFound, NotPermitted, Refused, Stale
-from bot.runs.decide import (
-    Approve,
-    Cancel,
-    Edit,
-    Ground,
-    Intent,
-    Reject,
-    RequestUndo,
-    Settle,
-    SettleUndo,
-    Skip,
-    decide,
-)
+from bot.runs.decide import decide
 from bot.runs.events import (
+    ApprovalEscalated,
     CancelRequested,
+    Escalation,
     Event,
     ParamsEdited,
     Permission,
@@ -33,6 +23,7 @@ from bot.runs.events import (
     RunFinished,
     StepApproved,
     StepKey,
+    StepOverridden,
     StepRejected,
     StepSkipped,
     UndoBlocked,
@@ -43,11 +34,27 @@ from bot.runs.events import (
     UnknownSettled,
 )
 from bot.runs.fold import fold
+from bot.runs.intents import (
+    Approve,
+    Cancel,
+    Edit,
+    Ground,
+    Intent,
+    Override,
+    Reject,
+    RequestUndo,
+    Settle,
+    SettleUndo,
+    Skip,
+    UndoOne,
+)
+from bot.runs.plan import Undo
 from tests.core.given import (
     ALICE,
     ALICE_BY_API,
     BOB,
     EVE,
+    EXPIRES,
     NOW,
     approved,
     asked,
@@ -85,6 +92,42 @@ UNDO_UNKNOWN = (*WALKING, UNDO, UndoFinished(at=NOW, step=StepKey(), result=resu
 UNDO_BLOCKED = (*WALKING, UndoBlocked(at=NOW, step=StepKey(), reason="drift"))
 INCOMPLETE = (*UNDO_BLOCKED, RunFinished(at=NOW, status="rollback_incomplete", left=("a",)))
 
+STOPPED = (
+    opened(runbook("a", "b")),
+    *ran("p1", 0, "a"),
+    *ran("p2", 1, "b"),
+    OVER,
+    UndoRequested(at=NOW, reason="wrong", actor=BOB.actor),
+    UndoBlocked(at=NOW, step=StepKey(index=1), reason="drift"),
+    RunFinished(at=NOW, status="rollback_incomplete", left=("b", "a")),
+)
+"""Two steps were done; the walk back stopped at the second."""
+BY_HAND = UndoSettled(at=NOW, step=StepKey(index=1), choice="done", actor=BOB.actor, permission=VIA)
+LEFT = (*INCOMPLETE, UndoSettled(at=NOW, step=StepKey(), choice="leave", actor=BOB.actor, permission=VIA))
+_NO_WAY_BACK = proposed(plan=plan(undo=Undo(kind="manual", text="call the bank")))
+IRREVERSIBLE = (
+    opened(runbook("a")),
+    _NO_WAY_BACK,
+    approved(of=_NO_WAY_BACK),
+    started(_NO_WAY_BACK),
+    ended(of=_NO_WAY_BACK),
+    OVER,
+)
+BROKEN = StepOverridden(
+    at=NOW, proposal_id=P1, digest=plan().digest, actor=EVE.actor, permission=VIA, reason="nobody wakes up"
+)
+ESCALATED = (
+    *OPEN,
+    ApprovalEscalated(
+        at=EXPIRES,
+        proposal_id=P1,
+        to=Escalation(entry="leads", approvers=("U0BOB",), expires_at=EXPIRES + timedelta(minutes=10)),
+    ),
+)
+GLASS = policy(override=("U0EVE",))
+GLASS_FOR_ALICE = policy(override=("U0ALICE",))
+
+OVERRIDE = Override(proposal_id=P1, digest=plan().digest, reason="nobody wakes up")
 APPROVE = Approve(proposal_id=P1, digest=plan().digest)
 REJECT = Reject(proposal_id=P1, reason="wrong dial")
 SKIP = Skip(proposal_id=P1)
@@ -94,6 +137,10 @@ UNDO_ALL = RequestUndo()
 
 def settle(choice: Any) -> Settle:
     return Settle(proposal_id=P1, choice=choice)
+
+
+def undo_one(index: int) -> UndoOne:
+    return UndoOne(step=StepKey(index=index))
 
 
 def settle_undo(choice: Any, index: int = 0) -> SettleUndo:
@@ -211,10 +258,73 @@ CASES = [
     Case("an unknown undo is done", UNDO_UNKNOWN, settle_undo("done"), (UndoSettled,)),
     Case("an unknown undo by a stranger", UNDO_UNKNOWN, settle_undo("done"), NotPermitted, ground(EVE)),
     Case("an undo that runs", (*WALKING, UNDO), settle_undo("done"), AlreadyDecided),
-    Case("an undo that was not tried", DONE, settle_undo("done"), NotFound),
+    Case("an undo done by hand before it was tried", DONE, settle_undo("done"), (UndoSettled, UndoRequested)),
+    Case("an undo that was not tried", DONE, settle_undo("again"), Refused, says="nothing to try again"),
+    Case("an undo that was not tried, while it walks", WALKING, settle_undo("done"), NotFound),
     Case("an undo of a step there is not", WALKING, settle_undo("done", 7), NotFound),
     Case("going on after a blocked undo", INCOMPLETE, settle_undo("again"), (UndoSettled, UndoRequested)),
     Case("stopping after the end", INCOMPLETE, settle_undo("stop"), Refused),
+    Case("walking back once more where it stopped", INCOMPLETE, UNDO_ALL, Refused, says="stopped at step a"),
+    Case("leaving it", INCOMPLETE, settle_undo("leave"), (UndoSettled,)),
+    Case("leaving it twice", LEFT, settle_undo("leave"), AlreadyDecided),
+    Case("trying what is left again", LEFT, settle_undo("again"), Refused),
+    Case("walking back only what is left", LEFT, UNDO_ALL, Refused, says="left on purpose"),
+    # --- one step of those that are left
+    Case("the earlier one alone", STOPPED, undo_one(0), (UndoRequested,)),
+    Case("the one that stopped the walk alone", STOPPED, undo_one(1), (UndoRequested,)),
+    Case("what was left on purpose", LEFT, undo_one(0), (UndoRequested,)),
+    Case("one alone by a stranger", STOPPED, undo_one(0), NotPermitted, ground(EVE)),
+    Case("one alone while it walks back", WALKING, undo_one(0), AlreadyDecided),
+    Case("one alone while it goes on", OPEN, undo_one(0), Refused, says="still going on"),
+    Case("one that never ran", (*OPEN, CANCELLED, OVER), undo_one(1), Refused, says="changed nothing"),
+    Case("one there is not", STOPPED, undo_one(7), NotFound),
+    Case("one that is undone", (*STOPPED, BY_HAND), undo_one(1), AlreadyDecided),
+    Case("one with no way back", IRREVERSIBLE, undo_one(0), Refused, says="by hand: call the bank"),
+    Case(
+        "one with no way back, put right by hand",
+        IRREVERSIBLE,
+        settle_undo("done"),
+        (UndoSettled, UndoRequested),
+    ),
+    Case("an earlier one done by hand", STOPPED, settle_undo("done", 0), (UndoSettled,)),
+    Case("the stopped one done by hand", STOPPED, settle_undo("done", 1), (UndoSettled, UndoRequested)),
+    Case(
+        "the stopped one done by hand, and no more than that",
+        STOPPED,
+        SettleUndo(step=StepKey(index=1), choice="done", goes_on=False),
+        (UndoSettled,),
+    ),
+    # --- break glass
+    Case("glass is broken", OPEN, OVERRIDE, (StepOverridden,), ground(EVE, policy=GLASS)),
+    Case(
+        "by whoever started it", (*MINE,), OVERRIDE, (StepOverridden,), ground(ALICE, policy=GLASS_FOR_ALICE)
+    ),
+    Case(
+        "by somebody of whom one is not enough", TWO, OVERRIDE, (StepOverridden,), ground(EVE, policy=GLASS)
+    ),
+    Case("by an approver", OPEN, OVERRIDE, NotPermitted, ground(BOB, policy=GLASS)),
+    Case("where nobody may", OPEN, OVERRIDE, NotPermitted, ground(EVE), says="names nobody"),
+    Case(
+        "without a reason",
+        OPEN,
+        replace(OVERRIDE, reason="  "),
+        BadInput,
+        ground(EVE, policy=GLASS),
+        says="needs a reason",
+    ),
+    Case("for another digest", OPEN, replace(OVERRIDE, digest="0" * 64), Stale, ground(EVE, policy=GLASS)),
+    Case("too late", OPEN, OVERRIDE, Expired, ground(EVE, later=timedelta(minutes=10), policy=GLASS)),
+    Case("after the quorum", (*OPEN, approved()), OVERRIDE, AlreadyDecided, ground(EVE, policy=GLASS)),
+    Case("an approval after it", (*OPEN, BROKEN), APPROVE, AlreadyDecided, says="approved already by eve"),
+    # --- escalation
+    Case("one of those asked next approves", ESCALATED, APPROVE, (StepApproved,), LATE),
+    Case(
+        "those asked next come too late",
+        ESCALATED,
+        APPROVE,
+        Expired,
+        ground(BOB, later=timedelta(minutes=20)),
+    ),
     # --- cancel
     Case("a cancel", OPEN, Cancel(), (CancelRequested,)),
     Case(

@@ -10,7 +10,7 @@ import pytest
 
 from bot.catalog.schema import MetricCheck
 from bot.errors import AlreadyDecided, NotFound, NotPermitted, Refused
-from bot.runs.decide import Cancel, SettleCheck, decide
+from bot.runs.decide import decide
 from bot.runs.due import checks_of, next_check, wants_baseline
 from bot.runs.events import (
     BaselineTaken,
@@ -29,12 +29,14 @@ from bot.runs.events import (
     UnknownSettled,
 )
 from bot.runs.fold import fold
+from bot.runs.intents import Cancel, SettleCheck
 from bot.runs.next import AskApproval, AskHuman, Done, NextEffect, Record, RunCheck, RunUndo, Sleep, what_next
 from bot.runs.state import RunStatus
 from tests.core.given import (
     ALICE,
     BOB,
     EVE,
+    EXPIRES,
     NOW,
     approved,
     ended,
@@ -67,6 +69,10 @@ def judged(verdict: Any, key: StepKey | None = FIRST) -> CheckJudged:
     return CheckJudged(
         at=NOW + WAIT, step=key, verdict=verdict, sentence=f"errors is {verdict}", series=SERIES
     )
+
+
+ASKS = AskHuman(until=NOW + WAIT + (EXPIRES - NOW) / 2)
+"""Until they are reminded."""
 
 
 def settled(choice: Any, key: StepKey | None = FIRST) -> CheckSettled:
@@ -134,12 +140,12 @@ CASES = [
     # --- verdicts
     Case("better goes on", (BEHIND_STEP, *A, judged("better")), AskApproval(step=SECOND)),
     Case("better ends", (BEHIND_RUN, *A, judged("better", None)), finish("succeeded")),
-    Case("worse asks", (BEHIND_STEP, *A, judged("worse")), AskHuman(), "waiting"),
-    Case("inconclusive asks", (BEHIND_RUN, *A, judged("inconclusive", None)), AskHuman(), "waiting"),
+    Case("worse asks", (BEHIND_STEP, *A, judged("worse")), ASKS, "waiting"),
+    Case("inconclusive asks", (BEHIND_RUN, *A, judged("inconclusive", None)), ASKS, "waiting"),
     Case(
         "inconclusive asks, also where worse undoes itself",
         (BY_ITSELF, *A, judged("inconclusive")),
-        AskHuman(),
+        ASKS,
         "waiting",
     ),
     Case(

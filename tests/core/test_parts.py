@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bot.errors import Refused
-from bot.runs.decide import Edit, decide
+from bot.runs.decide import decide
 from bot.runs.events import (
     Event,
     ProposalVoided,
@@ -22,6 +22,7 @@ from bot.runs.events import (
     UnknownSettled,
 )
 from bot.runs.fold import fold
+from bot.runs.intents import Edit
 from bot.runs.next import AskApproval, Record, RunAction, RunUndo, Sleep, what_next
 from bot.runs.plan import Plan, Target, Undo
 from bot.runs.state import Run

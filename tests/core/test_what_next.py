@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import pytest
 
 from bot.runs.events import (
+    ApprovalEscalated,
     ApprovalReminded,
     ApprovalVoided,
     Choice,
+    Escalation,
     Event,
     ParamsEdited,
     ProposalExpired,
     ProposalId,
+    QuestionReminded,
     RunFinished,
     RunQueued,
     StepKey,
@@ -32,6 +35,7 @@ from bot.runs.next import (
     AskApproval,
     AskHuman,
     Done,
+    Escalate,
     NextEffect,
     ReadState,
     Record,
@@ -46,6 +50,7 @@ from bot.runs.state import RunStatus
 from tests.core.given import (
     ALICE,
     BOB,
+    EVE,
     EXPIRES,
     NOW,
     REMIND,
@@ -62,7 +67,7 @@ from tests.core.given import (
     started,
     step,
 )
-from tests.core.test_decide import CANCELLED, EDITED, EXPIRED, REJECTED, SKIPPED, VIA, VOIDED
+from tests.core.test_decide import BROKEN, CANCELLED, EDITED, EXPIRED, REJECTED, SKIPPED, VIA, VOIDED
 
 P1 = ProposalId("p1")
 FIRST = StepKey()
@@ -87,6 +92,40 @@ HALF_OF_TWO = (proposed(asked=asked(min_approvals=2)), approved(ALICE))
 
 IN_LINE = RunQueued(at=NOW, waiting_for="web-1", position=1)
 AGAIN = proposed("p2")
+
+
+NUDGE = QuestionReminded(at=REMIND, question="unknown", step=FIRST)
+MINUTES = {count: timedelta(minutes=count) for count in (5, 10)}
+ASKING = proposed(asked=asked(escalate_to=("leads", "pagerduty:oncall")))
+ESCALATE = Escalate(step=FIRST, proposal_id=P1, entry="leads")
+LEADS = ApprovalEscalated(
+    at=EXPIRES,
+    proposal_id=P1,
+    to=Escalation(
+        entry="leads",
+        approvers=("U0EVE",),
+        expires_at=EXPIRES + MINUTES[10],
+        remind_at=EXPIRES + MINUTES[5],
+    ),
+)
+NOBODY_ON_CALL = ApprovalEscalated(
+    at=EXPIRES + MINUTES[10],
+    proposal_id=P1,
+    to=Escalation(
+        entry="pagerduty:oncall",
+        approvers=(),
+        expires_at=EXPIRES + MINUTES[10],
+        trouble="nobody is on call now",
+    ),
+)
+STOPPED = (
+    *BOTH,
+    OVER,
+    WALK,
+    UndoBlocked(at=NOW, step=SECOND, reason="drift"),
+    RunFinished(at=NOW, status="rollback_incomplete", left=("b", "a")),
+)
+ALONE = UndoRequested(at=NOW, reason="only a", actor=BOB.actor, step=FIRST)
 
 
 def settled(choice: Choice) -> UnknownSettled:
@@ -219,9 +258,12 @@ CASES = [
     ),
     Case("one that only pretends", (DRY, *RUNNING), RunAction(step=FIRST, proposal_id=P1)),
     Case("unknown", (TWO_STEPS, *UNKNOWN), ReadState(step=FIRST, proposal_id=P1), "waiting"),
-    Case("unknown and looked at", (TWO_STEPS, *UNKNOWN, probed()), AskHuman(), "waiting"),
+    Case("unknown and looked at", (TWO_STEPS, *UNKNOWN, probed()), AskHuman(until=REMIND), "waiting"),
     Case(
-        "unknown, and the run is cancelled", (TWO_STEPS, *UNKNOWN, probed(), CANCELLED), AskHuman(), "waiting"
+        "unknown, and the run is cancelled",
+        (TWO_STEPS, *UNKNOWN, probed(), CANCELLED),
+        AskHuman(until=REMIND),
+        "waiting",
     ),
     Case("it was done", (TWO_STEPS, *UNKNOWN, probed(), settled("done")), AskApproval(step=SECOND)),
     Case(
@@ -272,7 +314,7 @@ CASES = [
     Case(
         "an undo whose outcome is unknown",
         (TWO_STEPS, *BOTH, OVER, WALK, *undone(1, "unknown")),
-        AskHuman(),
+        AskHuman(until=REMIND),
         "waiting",
     ),
     Case(
@@ -289,6 +331,129 @@ CASES = [
         "stop undoing",
         (TWO_STEPS, *BOTH, OVER, WALK, *undone(1, "unknown"), undo_settled("stop")),
         finish("rollback_incomplete", "b", "a", reason="the undo of step b did not succeed"),
+        "waiting",
+    ),
+    Case(
+        "what was left on purpose is gone past",
+        (TWO_STEPS, *BOTH, OVER, undo_settled("leave"), WALK),
+        RunUndo(step=FIRST),
+    ),
+    Case(
+        "and stays in the end",
+        (TWO_STEPS, *BOTH, OVER, undo_settled("leave"), WALK, *undone(0)),
+        finish("rollback_incomplete", "b", reason="what was chosen to be left stays as it is"),
+    ),
+    Case(
+        "the earlier step alone",
+        (TWO_STEPS, *STOPPED, ALONE),
+        RunUndo(step=FIRST),
+    ),
+    Case(
+        "the earlier step alone is undone",
+        (TWO_STEPS, *STOPPED, ALONE, *undone(0)),
+        finish("rollback_incomplete", "b", reason="step a alone was asked to be undone"),
+    ),
+    Case(
+        "the earlier step alone failed to be undone",
+        (TWO_STEPS, *STOPPED, ALONE, *undone(0, "failed")),
+        finish("rollback_incomplete", "b", "a", reason="the undo of step a did not succeed"),
+    ),
+    Case(
+        "an undo of one alone, started before a crash",
+        (TWO_STEPS, *STOPPED, ALONE, undone(0)[0]),
+        RecoverUndo(step=FIRST),
+    ),
+    Case(
+        "and its outcome is unknown",
+        (TWO_STEPS, *STOPPED, ALONE, *undone(0, "unknown")),
+        AskHuman(until=REMIND),
+        "waiting",
+    ),
+    Case(
+        "the last of them alone is undone",
+        (TWO_STEPS, *STOPPED, undo_settled("done"), ALONE, *undone(0)),
+        finish("rolled_back", reason="only a"),
+    ),
+    # --- nobody answers
+    Case(
+        "a question is reminded of",
+        (TWO_STEPS, *UNKNOWN, probed()),
+        Record(events=(NUDGE,)),
+        status="waiting",
+        later=HALF,
+    ),
+    Case(
+        "and again after twice as long",
+        (TWO_STEPS, *UNKNOWN, probed(), NUDGE),
+        AskHuman(until=NOW + timedelta(minutes=10)),
+        status="waiting",
+        later=HALF,
+    ),
+    Case(
+        "what came due while the bot was away is one",
+        (TWO_STEPS, *UNKNOWN, probed(), replace(NUDGE, at=NOW + timedelta(hours=3))),
+        AskHuman(until=NOW + timedelta(hours=3, minutes=5)),
+        status="waiting",
+        later=timedelta(hours=3),
+    ),
+    Case(
+        "four times is enough",
+        (TWO_STEPS, *UNKNOWN, probed(), *[NUDGE] * 4),
+        AskHuman(),
+        status="waiting",
+        later=timedelta(days=1),
+    ),
+    # --- the next are asked
+    Case("the time has passed", (TWO_STEPS, ASKING), ESCALATE, status="waiting", later=END),
+    Case(
+        "those asked next have as much time",
+        (TWO_STEPS, ASKING, LEADS),
+        Sleep(until=EXPIRES + MINUTES[5]),
+        status="waiting",
+        later=END,
+    ),
+    Case(
+        "and are reminded",
+        (TWO_STEPS, ASKING, LEADS),
+        Record(events=(ApprovalReminded(at=EXPIRES + MINUTES[5], proposal_id=P1),)),
+        status="waiting",
+        later=END + MINUTES[5],
+    ),
+    Case(
+        "then the next after them",
+        (TWO_STEPS, ASKING, LEADS),
+        replace(ESCALATE, entry="pagerduty:oncall"),
+        status="waiting",
+        later=END + MINUTES[10],
+    ),
+    Case(
+        "nobody was left to ask",
+        (TWO_STEPS, ASKING, LEADS, NOBODY_ON_CALL),
+        Record(events=(ProposalExpired(at=EXPIRES + MINUTES[10], proposal_id=P1),)),
+        status="waiting",
+        later=END + MINUTES[10],
+    ),
+    Case(
+        "an approval from before counts",
+        (TWO_STEPS, ASKING, LEADS, approved(ALICE)),
+        RunAction(step=FIRST, proposal_id=P1),
+        later=END,
+    ),
+    # --- broken glass
+    Case(
+        "one who breaks glass is enough",
+        (TWO_STEPS, proposed(asked=asked(min_approvals=2)), BROKEN),
+        RunAction(step=FIRST, proposal_id=P1),
+    ),
+    Case(
+        "whose right to it has gone",
+        (
+            TWO_STEPS,
+            proposed(),
+            BROKEN,
+            ApprovalVoided(at=NOW, proposal_id=P1, person=EVE.actor.person, reason="left"),
+        ),
+        Sleep(until=REMIND),
         "waiting",
     ),
     Case(

@@ -1,7 +1,7 @@
 """Who decides in a simulation: stand-ins for the people whom the catalog names, one for each approval that is needed.
 
-Nobody is looked up. A Slack user group is taken to have members, an email to belong to somebody; that a group is
-empty in truth is something only Slack can tell.
+Nobody is looked up. A group (a Slack user group, or who is on call) is taken to have members, an email to belong to
+somebody; that a group is empty in truth is something only Slack or PagerDuty can tell.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from bot.engine.clock import Clock
 from bot.runs.events import Actor
-from bot.runs.policy import Caller, Membership, is_user_group
+from bot.runs.policy import Caller, Membership, is_group
 
 _ORDINALS = ("an approver", "a second approver", "a third approver", "a fourth approver", "a fifth approver")
 _GROUP_SIZE = len(_ORDINALS)
@@ -36,7 +36,7 @@ class Cast:
         found: list[Caller] = []
         for number in range(_GROUP_SIZE):
             for entry in entries:
-                if is_user_group(entry):
+                if is_group(entry):
                     found.append(self._caller(len(found), _member(entry, number)))
                 elif number == 0:
                     email = entry.lower() if "@" in entry else ""

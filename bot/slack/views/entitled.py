@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bot.engine.entitlement import Answer, Entitled, Rule
-from bot.runs.policy import is_user_group
+from bot.runs.policy import is_on_call
 from bot.slack import text
 from bot.slack.views.answers import listed
+from bot.slack.views.people import on_call
 
 MOST_PEOPLE = 12
 MOST_ENTRIES = 8
@@ -85,7 +86,7 @@ def _rule(rule: Rule, one: Entitled, answer: Answer) -> str:
 
 def _people(entries: Sequence[str], answer: Answer) -> str:
     shown = [
-        text.mention(answer.ids.get(entry, entry)) if not is_user_group(entry) else text.mention(entry)
+        f"whoever is {on_call(entry)}" if is_on_call(entry) else text.mention(answer.ids.get(entry, entry))
         for entry in entries
     ]
     return text.listed(list(dict.fromkeys(shown)), last="or", most=MOST_ENTRIES) or "nobody"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot.intake.incident import Suggestion
 from bot.runs.state import Proposal, Run
 from bot.slack import text
-from bot.slack.views.people import names, who
+from bot.slack.views.people import OVERRIDE, names, who
 
 
 def of_proposal(run: Run, proposal: Proposal) -> str:
@@ -15,6 +15,8 @@ def of_proposal(run: Run, proposal: Proposal) -> str:
         return ended
     approvers = names([one.actor for one in proposal.approvals])
     by = f"Approved by {approvers}." if approvers else "It runs by itself."
+    if proposal.overridden is not None:
+        by = f"{OVERRIDE} by {who(proposal.overridden.actor)}, without its approvers."
     if proposal.started is not None:
         return f"*{by}* It started at {text.clock(proposal.started.at)}."
     if run.cancel is not None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.catalog.params import BadParams, parse_value
 from bot.catalog.schema import Param
-from bot.engine.operations import StartForm
+from bot.engine.operations import OverrideForm, StartForm
 from bot.errors import BadInput
 from bot.journal.base import RunRow
 from bot.runs.plan import JsonObject
@@ -31,6 +31,8 @@ from bot.slack.views.menu import Menu
 
 REASON_CHARACTERS = 1000
 """What a decision keeps of a reason."""
+WILL_RUN_ROOM = 2000
+"""The end of what runs, in a form; the proposal behind it shows all of it."""
 MOST_PARAMS = MODAL_BLOCKS - 6
 PARAMS_BYTES = 150_000
 """Slack takes 250 kB for a whole view; a menu of runbooks stands beside the parameters."""
@@ -38,24 +40,48 @@ PARAMS_BYTES = 150_000
 
 def reject_form(ref: ids.FormRef, *, step: str) -> JsonObject:
     """Why not? `step` is a sentence part like `step 2 of 3 (scale)`."""
-    reason = {
-        "type": "plain_text_input",
-        "action_id": ids.INPUT,
-        "multiline": True,
-        "min_length": 1,
-        "max_length": REASON_CHARACTERS,
-        "placeholder": plain_text("What speaks against it, for whoever reads the thread next", 150),
-    }
     return modal(
         title="Reject this step",
         blocks=[
             section(f"You reject {text.value(step, 300)}. The run halts there; what was done can be undone."),
-            entry("Reason", reason, block_id=ids.REASON_BLOCK),
+            _reason("What speaks against it, for whoever reads the thread next"),
         ],
         callback_id=ids.REJECT_FORM,
         metadata=ids.form_metadata(ref),
         submit="Reject",
     )
+
+
+def override_form(ref: ids.FormRef, about: OverrideForm) -> JsonObject:
+    """Run it without its approvers? Says once more what runs, and asks why."""
+    place = f" in *{text.value(about.environment, 60)}*" if about.environment else ""
+    return modal(
+        title="Break glass",
+        blocks=[
+            section(
+                f"You run step {text.value(about.step, 120)} of runbook {text.value(about.runbook, 120)}{place} "
+                "*without the people who would have to agree*. The thread and the record show it as an "
+                "OVERRIDE, with your name and reason."
+            ),
+            section(text.fence_end("\n".join(about.plan.will_run) or about.plan.text, WILL_RUN_ROOM)),
+            _reason("Why it cannot wait for them"),
+        ],
+        callback_id=ids.OVERRIDE_FORM,
+        metadata=ids.form_metadata(ref),
+        submit="Override",
+    )
+
+
+def _reason(placeholder: str) -> JsonObject:
+    element = {
+        "type": "plain_text_input",
+        "action_id": ids.INPUT,
+        "multiline": True,
+        "min_length": 1,
+        "max_length": REASON_CHARACTERS,
+        "placeholder": plain_text(placeholder, 150),
+    }
+    return entry("Reason", element, block_id=ids.REASON_BLOCK)
 
 
 def edit_form(
@@ -331,7 +357,7 @@ def given_params(state: Mapping[str, Any]) -> dict[str, str]:
 
 
 def given_reason(state: Mapping[str, Any]) -> str:
-    """The reason of the reject form."""
+    """The reason that was given in a form."""
     return (_typed(_values(state).get(ids.REASON_BLOCK, {})) or "").strip()
 
 

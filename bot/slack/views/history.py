@@ -12,22 +12,25 @@ from bot.runs.events import (
     Asked,
     CancelRequested,
     CheckSettled,
+    Escalation,
     ParamsEdited,
     Permission,
     ProposalExpired,
     ProposalVoided,
     Result,
     StepApproved,
+    StepOverridden,
     StepRejected,
     StepSkipped,
     UndoRequested,
     UndoSettled,
     UnknownSettled,
 )
+from bot.runs.policy import is_on_call
 from bot.slack import text
 from bot.slack.blocks import context, section
 from bot.slack.views.drawn import Drawn, drawn, said
-from bot.slack.views.people import mentions, who, why_permitted
+from bot.slack.views.people import MOST_MENTIONS, OVERRIDE, mentions, on_call, who, why_permitted
 
 OUTPUT_ROOM = 1500
 SETTLED_WORDS = {
@@ -37,7 +40,12 @@ SETTLED_WORDS = {
     "stop": "stop here",
 }
 CHECK_SETTLED_WORDS = {"keep": "keep it", "undo": "undo it"}
-UNDO_SETTLED_WORDS = {"done": "it is undone", "again": "try the undo again", "stop": "stop undoing here"}
+UNDO_SETTLED_WORDS = {
+    "done": "it is undone",
+    "again": "try the undo again",
+    "stop": "stop undoing here",
+    "leave": "leave it as it is",
+}
 
 Decision = (
     StepApproved
@@ -63,6 +71,16 @@ def approved(event: StepApproved, *, step: str, people: int, asked: Asked) -> Dr
         if missing > 0:
             rest += f" {text.count(missing, 'more person', 'more people')} must agree."
     words = f"*Approved* by {who(event.actor)}: {step}.{rest}"
+    return _with_why(words, event.permission, event.actor, more=f"digest {text.short_id(event.digest)}")
+
+
+def overridden(event: StepOverridden, *, step: str, asked: Asked) -> Drawn:
+    """Somebody broke glass: one person instead of all who would have had to agree."""
+    needed = text.count(asked.min_approvals, "person", "people")
+    words = (
+        f"*{OVERRIDE}* by {who(event.actor)}: {step} runs without the approval of {needed} it asks for. "
+        f"Reason: {_reason(event.reason)}"
+    )
     return _with_why(words, event.permission, event.actor, more=f"digest {text.short_id(event.digest)}")
 
 
@@ -119,8 +137,9 @@ def _undo_requested(event: UndoRequested) -> Drawn:
         return said(
             f"*Undoing by itself*, as the runbook says (rollback_on_failure).{_because(event.reason)}"
         )
+    what = "" if event.step is None else " of one step alone"
     return _with_why(
-        f"*Undo* asked by {who(event.actor)}.{_because(event.reason)}", event.permission, event.actor
+        f"*Undo{what}* asked by {who(event.actor)}.{_because(event.reason)}", event.permission, event.actor
     )
 
 
@@ -256,6 +275,36 @@ def reminder(asked: Asked, *, what: str, until: datetime, is_open: bool) -> Draw
     people = mentions(asked) if is_open else ""
     call = f"{people}: *still" if people else "*Still"
     return said(f"{call} waiting for a decision:* {what}, until {text.moment(until)}.")
+
+
+def escalated(to: Escalation, *, what: str, is_open: bool) -> Drawn:
+    """Nobody decided in time, and whose turn it is now; or why nobody could be asked."""
+    name = on_call(to.entry) if is_on_call(to.entry) else text.value(to.entry, 80)
+    if not to.approvers:
+        return said(
+            f"*Not escalated:* nobody decided {what} in time, and {name} could not be asked: "
+            f"{text.stopped(text.value(to.trouble, 300))}"
+        )
+    people = " ".join(text.mention(one) for one in to.mention[:MOST_MENTIONS]) if is_open else ""
+    head = f"{people}: *Escalated*" if people else "*Escalated*"
+    but = f" Not everybody could be asked: {text.stopped(text.value(to.trouble, 300))}" if to.trouble else ""
+    return said(
+        f"{head} to {name}: nobody decided {what} in time. It waits until {text.moment(to.expires_at)}; those asked "
+        f"before may still decide.{but}"
+    )
+
+
+def question_reminder(asked: Asked | None, *, what: str, is_open: bool) -> Drawn:
+    """A question only people can answer is still open; rings again only while it is."""
+    people = mentions(asked) if asked is not None and is_open else ""
+    call = f"{people}: *still" if people else "*Still"
+    return said(f"{call} waiting for an answer:* {what}")
+
+
+def direct_question(*, what: str, place: str, permalink: str) -> Drawn:
+    """The same as a direct message."""
+    where = f" ({text.value(place, 60)})" if place else ""
+    return said(f"*Your answer is needed:* {what}{where}\n{text.link(permalink, 'Open the thread')}")
 
 
 def direct(*, what: str, place: str, until: datetime, permalink: str) -> Drawn:

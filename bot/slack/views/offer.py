@@ -17,6 +17,7 @@ from bot.engine.ports import ClickRef
 from bot.intake.incident import Candidate
 from bot.runs.events import Actor, Asked, StepKey
 from bot.runs.plan import Artifact, JsonObject, Plan
+from bot.runs.policy import is_on_call
 from bot.slack import ids, text
 from bot.slack.blocks import (
     MESSAGE_TOTAL,
@@ -34,7 +35,7 @@ from bot.slack.blocks import (
 from bot.slack.views.check import follows
 from bot.slack.views.drawn import Drawn, drawn
 from bot.slack.views.menu import Menu, another_runbook
-from bot.slack.views.people import asked_people, how_many, mentions, names, who
+from bot.slack.views.people import asked_people, how_many, mentions, names, on_call, who
 from bot.slack.views.undertaking import (
     STATE_ROOM,
     code_of,
@@ -67,6 +68,8 @@ class Offer:
     others: tuple[Candidate, ...] = ()
     approved_by: tuple[Actor, ...] = ()
     skipped_by: tuple[Actor, ...] = ()
+    next_asked: str = ""
+    """Whom the catalog asks when nobody decides in time; "" for nobody: then it does not run."""
     became: str = ""
     """Markup that says what became of it; "" while it can be decided."""
 
@@ -237,7 +240,7 @@ def _bottom(one: Offer, *, is_cut: bool) -> list[JsonObject]:
                 f"*State now → after*\n{text.cut_markup(state(one.plan), STATE_ROOM)}",
                 f"*Risk*\n{text.value(one.plan.risk or 'not said', 40)}",
                 f"*Who may approve*\n{text.cut_markup(asked_people(one.asked), STATE_ROOM)} ({how_many(one.asked)})",
-                f"*Decide before*\n{text.moment(one.expires_at)}. After that it does not run.",
+                f"*Decide before*\n{text.moment(one.expires_at)}. {_after_that(one)}",
             ]
         )
     )
@@ -249,7 +252,17 @@ def _bottom(one: Offer, *, is_cut: bool) -> list[JsonObject]:
         blocks.append(section(progress))
     blocks.append(divider())
     blocks.append(actions(_buttons(one, is_cut=is_cut)))
+    if one.asked.override and not one.is_dry_run:
+        blocks.append(_glass(one))
     return blocks
+
+
+def _after_that(one: Offer) -> str:
+    if not one.next_asked:
+        return "After that it does not run."
+    if is_on_call(one.next_asked):
+        return f"After that whoever is {on_call(one.next_asked)} is asked too."
+    return f"After that {text.value(one.next_asked, 60)} is asked too."
 
 
 def _progress(one: Offer) -> str:
@@ -288,6 +301,14 @@ def _buttons(one: Offer, *, is_cut: bool) -> list[JsonObject]:
     if one.runbook.params:
         buttons.append(button("Edit", action_id=ids.EDIT, value=carried))
     return buttons
+
+
+def _glass(one: Offer) -> JsonObject:
+    """Apart from the decision itself, and only where somebody may: who exactly is found out at the click."""
+    return section(
+        "Can it not wait for them? Whoever the catalog names for it may run it alone, with a reason.",
+        accessory=button("Break glass", action_id=ids.OVERRIDE, value=ids.click_value(one.ref)),
+    )
 
 
 def _sure(one: Offer, *, is_cut: bool) -> JsonObject:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from bot.runs.events import Actor, Asked, Permission
-from bot.runs.policy import is_user_group
+from bot.runs.policy import ON_CALL, is_on_call, is_user_group
 from bot.slack import text
 
 MOST_MENTIONS = 24
+
+OVERRIDE = "🟥 OVERRIDE"
+"""How broken glass is marked wherever it shows: red for the eye, and the word for whoever sees no colour."""
 
 
 def who(actor: Actor) -> str:
@@ -36,19 +39,29 @@ def why_permitted(permission: Permission, actor: Actor) -> str:
         return "named in the catalog as approver"
     if is_user_group(via):
         return f"member of user group {text.value(via, 40)}"
+    if is_on_call(via):
+        return on_call(via)
     return f"allowed by {text.code(via, 80)}"
+
+
+def on_call(entry: str) -> str:
+    """`on call for checkout at PagerDuty`."""
+    service = entry.removeprefix(ON_CALL).removeprefix("/")
+    return f"on call for {text.value(service, 60)} at PagerDuty" if service else "on call at PagerDuty"
 
 
 def asked_people(asked: Asked) -> str:
     """Those who may decide: mentions, and in words whoever Slack does not know."""
     known = [entry for entry in asked.approvers if entry in asked.mention]
     looked_up = [name for name in asked.mention if name not in asked.approvers]
-    others = [entry for entry in asked.approvers if entry not in asked.mention]
+    called = [entry for entry in asked.approvers if is_on_call(entry)]
+    others = [entry for entry in asked.approvers if entry not in (*asked.mention, *called)]
     # Emails that Slack knew stand in `mention` as ids; only when some were not found are the words needed.
     unknown = others if len(others) > len(looked_up) else []
     shown = [text.mention(name) for name in (*known, *looked_up)] + [
         text.value(entry, 80) for entry in unknown
     ]
+    shown += [f"whoever is {on_call(entry)}" for entry in called]
     return text.listed(shown, last="or", most=MOST_MENTIONS) or "nobody"
 
 

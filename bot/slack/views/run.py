@@ -1,19 +1,18 @@
-"""A run's card while it goes on, and what it left when it ended."""
+"""A run's card: each step's state, what runs now, what it waits for."""
 
 from __future__ import annotations
 
 from bot.engine.ports import Tail
 from bot.runs.due import next_check
-from bot.runs.events import RunFinished, StepKey
+from bot.runs.events import StepKey
 from bot.runs.plan import JsonObject
 from bot.runs.state import Run, StepState
 from bot.runs.words import RUN_WORDS
 from bot.slack import ids, text
 from bot.slack.blocks import actions, button, confirm, context, section
 from bot.slack.views.drawn import Drawn, drawn
-from bot.slack.views.menu import Menu, another_runbook
-from bot.slack.views.people import names, who
-from bot.slack.views.undertaking import is_its_command
+from bot.slack.views.left import left_standing
+from bot.slack.views.people import OVERRIDE, names, who
 
 SHOWN_STEPS = 24
 """More steps than this are shown around the one the run stands at."""
@@ -38,6 +37,7 @@ _SIGNS = {
     "undo_failed": "✗",
     "undo_unknown": "?",
     "undo_blocked": "■",
+    "undo_left": "■",
 }
 OPEN_WORDS = frozenset({"proposed", "approved", "voided"})
 """A run that is over leaves these behind as what will not happen any more."""
@@ -54,6 +54,7 @@ _WORDS = {
     "undo_failed": "its undo failed",
     "undo_unknown": "the outcome of its undo is unknown",
     "undo_blocked": "its undo did not run",
+    "undo_left": "left as it is",
 }
 
 
@@ -81,15 +82,15 @@ def run_card(run: Run, tail: Tail | None) -> Drawn:
     if not run.is_finished and run.cancel is None:
         blocks.append(actions([_cancel_button(run)]))
     blocks.append(context(_small_print(run)))
-    return drawn(f"{_title(run)}: {_status(run)}.", blocks)
+    return drawn(f"{run_title(run)}: {_status(run)}.", blocks)
 
 
 def _head(run: Run) -> str:
     place = f" in *{text.value(run.environment, 60)}*" if run.environment else ""
-    return f"*{_title(run)}*{place}: *{_status(run)}*"
+    return f"*{run_title(run)}*{place}: *{_status(run)}*"
 
 
-def _title(run: Run) -> str:
+def run_title(run: Run) -> str:
     return f"{'Dry run' if run.opened.dry_run else 'Run'} of {text.value(run.runbook.name, 120)}"
 
 
@@ -164,7 +165,11 @@ def _in_sections(lines: list[str]) -> list[list[str]]:
 def _step_line(run: Run, state: StepState) -> str:
     is_off = run.is_finished and state.status in OPEN_WORDS
     sign = _SIGNS["skipped" if is_off else state.status]
-    return f"{sign} {state.key.index + 1}. {text.value(state.step.name, 60)}: {_step_words(run, state)}"
+    broken = state.proposal.overridden if state.proposal is not None else None
+    glass = f" · {OVERRIDE} by {who(broken.actor)}" if broken is not None else ""
+    return (
+        f"{sign} {state.key.index + 1}. {text.value(state.step.name, 60)}: {_step_words(run, state)}{glass}"
+    )
 
 
 def _step_words(run: Run, state: StepState) -> str:
@@ -233,120 +238,3 @@ def _small_print(run: Run) -> str:
     by = f" by {who(run.opened.requester)}" if run.opened.requester is not None else ""
     commit = f" · catalog {text.code(run.opened.catalog_commit[:12])}" if run.opened.catalog_commit else ""
     return f"Started {text.moment(run.opened.at)}{by} · run {text.short_id(run.id)}{commit}"
-
-
-def left_standing(run: Run) -> str:
-    """What still has an effect, last done first, and how each can be undone."""
-    lines = [f"• {text.value(state.step.name, 60)} ({_undo_words(state)})" for state in run.with_effect[:12]]
-    more = len(run.with_effect) - len(lines)
-    if more > 0:
-        lines.append(f"• … and {text.count(more, 'more step')}")
-    head = "What it changed" if run.status == "succeeded" else "What it did still stands"
-    return f"*{head}:*\n" + "\n".join(lines)
-
-
-def _undo_words(state: StepState) -> str:
-    undo = state.undo
-    if undo is None or undo.kind == "none":
-        return f"no undo: {text.value(undo.text, 150)}" if undo is not None and undo.text else "no undo"
-    words = text.code(undo.text, 150) if is_its_command(undo) else text.value(undo.text, 150)
-    return f"undo by hand: {words}" if undo.kind == "manual" else f"undo: {words}"
-
-
-# ------------------------------------------------------------ the end
-
-
-def end(run: Run, event: RunFinished, *, is_last: bool, menu: Menu) -> Drawn:
-    """How it ended; while it is the last word, with a button to undo what stands and a menu to go on."""
-    seconds = (event.at - run.opened.at).total_seconds()
-    took = f" after {text.duration(seconds)}" if seconds >= 1 else ""
-    words = _news(run, event)
-    reason = f": {text.value(words, 400)}" if words else ""
-    head = f"*{_title(run)} {_ended(event)}*{took}{reason}"
-    blocks = [section(text.sentence(head))]
-    if event.status not in ("succeeded", "rolled_back") and not _may_have_changed(run):
-        blocks.append(section("*Nothing was changed.*"))
-    decided = _decided_by(run, event)
-    if decided:
-        blocks.append(section(decided))
-    if is_last and run.with_effect:
-        blocks.append(section(left_standing(run)))
-        if can_undo(run):
-            blocks.append(actions([_undo_button(run)]))
-    elif event.left:
-        left = text.listed([text.value(name, 60) for name in event.left])
-        blocks.append(section(f"*Left as it was done:* {left}."))
-    if is_last and event.status != "succeeded":
-        blocks += another_runbook(menu, incident_id=run.incident_id, place=f"end-{run.version}")
-    return drawn(text.sentence(f"{_title(run)} {_ended(event)}{took}{reason}"), blocks)
-
-
-def _news(run: Run, event: RunFinished) -> str:
-    """The reason without what the message just above says: why it was rejected, that nobody came, how it failed."""
-    if event.status in ("rejected", "expired"):
-        return ""
-    reason = event.reason
-    for state in run.steps.values():
-        for proposal in state.proposals:
-            told = proposal.result.summary if proposal.result is not None else ""
-            reason = reason.removesuffix(f": {told}") if told else reason
-    return reason
-
-
-def _may_have_changed(run: Run) -> bool:
-    """Whether any step had, or may have had, an effect, also one that was undone since."""
-    return not run.opened.dry_run and any(
-        proposal.effect != "none" and proposal.started is not None and proposal.started.plan.changes
-        for state in run.steps.values()
-        for proposal in state.proposals
-    )
-
-
-def _ended(event: RunFinished) -> str:
-    words = {
-        "succeeded": "succeeded",
-        "failed": "failed",
-        "rejected": "was rejected",
-        "expired": "ended undecided",
-        "cancelled": "was cancelled",
-        "rolled_back": "was undone",
-        "rollback_incomplete": "ended with its undo incomplete",
-    }
-    return words[event.status]
-
-
-def _decided_by(run: Run, event: RunFinished) -> str:
-    """Who agreed to what ran, and who said no; a run that ended otherwise was not approved as a whole."""
-    proposals = [proposal for state in run.steps.values() for proposal in state.proposals]
-    ran = [proposal for proposal in proposals if proposal.started is not None]
-    agreed = [one.actor for proposal in ran for one in proposal.approvals if one.at <= event.at]
-    said_no = [one.rejected.actor for one in proposals if one.rejected is not None]
-    head = "Approved" if event.status == "succeeded" else "What ran was approved"
-    words = [f"{head} by {names(agreed)}."] if agreed else []
-    words += [f"Rejected by {names(said_no)}."] if said_no else []
-    return " ".join(words)
-
-
-def can_undo(run: Run) -> bool:
-    """Whether the button would do something: the next effect in line was not tried yet, and one has an undo."""
-    if not run.is_finished or not run.with_effect or run.with_effect[0].undoing is not None:
-        return False
-    return any(state.undo is not None and state.undo.kind == "step" for state in run.with_effect)
-
-
-def _undo_button(run: Run) -> JsonObject:
-    steps = [state.step.name for state in run.with_effect]
-    place = f" in {run.environment}" if run.environment else ""
-    return button(
-        "Undo what it did",
-        action_id=ids.UNDO,
-        value=ids.run_value(ids.RunRef(run_id=run.id)),
-        style="danger",
-        asks=confirm(
-            title=text.cut(f"Undo {text.count(len(steps), 'step')}{place}?", 100),
-            words=f"Last done first: {text.listed([text.cut(name, 40) for name in steps], most=5)}. "
-            "Each looks at the state again, and the first that fails stops it.",
-            yes="Undo",
-            style="danger",
-        ),
-    )
