@@ -68,12 +68,12 @@ class Modals:
         """Break glass? Opened empty, then what it would run and the question why, or why not for whoever may not."""
         ref = _form_ref(click)
         title = "Break glass"
-        view_id = await self._gateway.open_view(click.where.trigger_id, _notice(title, "One moment …"))
+        view_id = await self._gateway.open_view(click.where.trigger_id, notice(title, "One moment …"))
         try:
             caller = await self._directory.caller_of(click.where.user)
             view = forms.override_form(ref, await self._operations.override_form(ref.click, caller))
         except Exception as error:  # noqa: BLE001 - shown in the form the person is looking at, and logged there
-            view = _notice(title, sentence_of(error))
+            view = notice(title, sentence_of(error))
         await self._gateway.update_view(view_id, view)
 
     async def open_edit(self, click: Click) -> None:

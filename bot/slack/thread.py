@@ -134,7 +134,7 @@ class _Talk:
     menu: Menu
     links: Mapping[str, str]
 
-    def says(self, event: Event, version: int) -> Iterator[Message]:
+    def says(self, event: Event, version: int) -> Iterator[Message]:  # noqa: C901 - one arm per event
         """The messages that begin with this event."""
         if version == 1:
             card = incident_card(self.incident, links=self.links)

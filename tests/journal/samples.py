@@ -19,6 +19,7 @@ from bot.intake.incident import (
     Place,
     RunbookSuggested,
     RunStarted,
+    SuggestionEscalated,
     SuggestionReminded,
     SuggestionTaken,
     SuggestionWithdrawn,
@@ -27,6 +28,7 @@ from bot.intake.incident import (
 from bot.journal.base import IncidentRow, RunRow, StepRow
 from bot.runs.events import (
     Actor,
+    ApprovalEscalated,
     ApprovalReminded,
     ApprovalVoided,
     ArtifactRef,
@@ -35,6 +37,7 @@ from bot.runs.events import (
     CancelRequested,
     CheckJudged,
     CheckSettled,
+    Escalation,
     Event,
     Expectation,
     IncidentId,
@@ -44,6 +47,7 @@ from bot.runs.events import (
     ProposalExpired,
     ProposalId,
     ProposalVoided,
+    QuestionReminded,
     Result,
     RunAdmitted,
     RunFinished,
@@ -54,6 +58,7 @@ from bot.runs.events import (
     StepFinished,
     StepKey,
     StepNotPlanned,
+    StepOverridden,
     StepProbed,
     StepProposed,
     StepRejected,
@@ -120,6 +125,8 @@ ASKED = Asked(
     message="Is anybody deploying?",
     direct_message=("U0ANA",),
     mention=("S0SRE", "U0ANA"),
+    escalate_to=("leads", "pagerduty:oncall"),
+    override=("S0LEADS",),
 )
 RESULT = Result(
     verdict="failed",
@@ -161,6 +168,15 @@ MEASURED = Measured(
     better="lower",
     description="5xx answers per second",
     points=((1772366400.25, 0.5), (1772366405.25, 3.25)),
+)
+ESCALATION = Escalation(
+    entry="pagerduty:oncall",
+    approvers=("pagerduty:oncall/payments",),
+    expires_at=at(21),
+    remind_at=at(16),
+    direct_message=("U0ANA",),
+    mention=("U0ANA",),
+    trouble="who is on call for ledger could not be read",
 )
 OF_RUNS: tuple[Event, ...] = (
     RunOpened(
@@ -220,12 +236,24 @@ OF_RUNS: tuple[Event, ...] = (
         reason="it never arrived",
     ),
     UndoRequested(at=at(17), reason="asked by hand", actor=ANA, permission=BY_GROUP),
+    UndoRequested(at=at(17.5), reason="only this one", actor=ANA, permission=BY_GROUP, step=STEP),
     UndoStarted(at=at(18), step=STEP, plan=PLAN),
     UndoFinished(at=at(19), step=STEP, result=RESULT),
     UndoBlocked(at=at(20), step=STEP, reason="replicas drifted"),
     UndoSettled(
         at=at(20.5), step=STEP, choice="again", actor=ANA, permission=BY_GROUP, reason="it is free now"
     ),
+    UndoSettled(at=at(20.6), step=STEP, choice="leave", actor=ANA, permission=BY_GROUP, reason="harmless"),
+    ApprovalEscalated(at=at(20.7), proposal_id=PROPOSAL, to=ESCALATION),
+    StepOverridden(
+        at=at(20.8),
+        proposal_id=PROPOSAL,
+        digest=PLAN.digest,
+        actor=ANA,
+        permission=BY_GROUP,
+        reason="nobody wakes up",
+    ),
+    QuestionReminded(at=at(20.9), question="undo", step=STEP),
     BaselineTaken(at=at(20.1), series=(MEASURED, Measured(metric="cpu_usage", trouble="not reached"))),
     CheckJudged(
         at=at(20.2),
@@ -297,6 +325,7 @@ OF_INCIDENTS: tuple[Event, ...] = (
     ),
     NothingSuggested(at=at(5), reason="no runbook fits", others=(Candidate(runbook="restart", why=()),)),
     SuggestionReminded(at=at(6), suggestion_id=PROPOSAL),
+    SuggestionEscalated(at=at(6.5), suggestion_id=PROPOSAL, to=ESCALATION),
     SuggestionWithdrawn(at=at(7), suggestion_id=PROPOSAL, reason="drifted", detail="replicas: 3 → 4"),
     SuggestionTaken(at=at(8), suggestion_id=PROPOSAL, run_id=RUN),
     RunStarted(at=at(9), run_id=RUN),

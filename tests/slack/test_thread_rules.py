@@ -232,7 +232,7 @@ def test_the_undo_button_stands_at_the_end_until_it_is_used() -> None:
     stage = Stage().opened().suggested().taken().approved().started().finished().ended("succeeded")
     end = stage.message(f"end:{RUN}:6")
     assert end.live
-    assert buttons(end) == [ids.UNDO]
+    assert buttons(end) == [ids.UNDO, ids.EXPORT]
     stage.ran(runs.UndoRequested(at=stage.at(), reason="x", actor=BEN, permission=BY_GROUP))
     assert buttons(stage.message(f"end:{RUN}:6")) == []
     stage.ran(
@@ -319,9 +319,9 @@ def test_an_empty_catalog_makes_no_menu() -> None:
 
 def test_only_the_last_run_offers_another_runbook() -> None:
     stage = Stage().opened().by_hand().ended("failed", "x")
-    assert buttons(stage.message(f"end:{RUN}:2")) == [ids.CHOOSE]
+    assert buttons(stage.message(f"end:{RUN}:2")) == [ids.EXPORT, ids.CHOOSE]
     stage.suggested("p-9")
-    assert buttons(stage.message(f"end:{RUN}:2")) == []
+    assert buttons(stage.message(f"end:{RUN}:2")) == [ids.EXPORT]
 
 
 def test_words_from_outside_never_mention_or_link() -> None:

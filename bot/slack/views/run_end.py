@@ -34,7 +34,7 @@ def end(run: Run, event: RunFinished, *, is_last: bool, menu: Menu) -> Drawn:
     if measured:
         blocks.append(section(measured))
     undone = [text.value(state.step.name, 60) for state in run.steps.values() if state.status == "undone"]
-    if undone and event.status != "rolled_back":
+    if is_last and undone and event.status != "rolled_back":
         blocks.append(section(f"*Undone:* {text.listed(undone)}."))
     blocks += _left(run, event, is_last=is_last)
     if is_last:
