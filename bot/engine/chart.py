@@ -16,8 +16,9 @@ from bot.runs.statistics import ActionNumbers, Statistics, verdict
 MOST_ACTIONS = 20
 _WIDTH_IN, _ROW_IN, _REST_IN = 11.0, 0.46, 1.35
 _NAME_LIMIT, _WORDS_LIMIT = 34, 52
-_USUAL, _CANDIDATE, _TROUBLE, _TIME = "#7fa6c9", "#1e7d34", "#c0392b", "#1f4e79"
-_TICKS_S = (1, 5, 15, 60, 300, 900, 3600, 4 * 3600)
+_USUAL, _CANDIDATE_BAR, _TIME = "#7fa6c9", "#86c795", "#1f4e79"
+_CANDIDATE, _TROUBLE = "#1e7d34", "#c0392b"
+_TICKS_S = (1, 10, 60, 600, 3600, 6 * 3600)
 
 
 def draw(found: Statistics, *, title: str = "What becomes of each action") -> bytes:
@@ -28,7 +29,7 @@ def draw(found: Statistics, *, title: str = "What becomes of each action") -> by
     def paint(figure: Any) -> None:
         bottom, height = 0.62 / height_in, _ROW_IN * max(1, len(shown)) / height_in
         shares = figure.add_axes((0.235, bottom, 0.235, height))
-        times = figure.add_axes((0.5, bottom, 0.2, height))
+        times = figure.add_axes((0.515, bottom, 0.185, height))
         _shares(shares, shown, found.candidate_from)
         _times(times, shown)
         _words(times, shown, found.candidate_from)
@@ -52,7 +53,7 @@ def _rows(axes: Any, shown: Sequence[ActionNumbers]) -> None:
 def _shares(axes: Any, shown: Sequence[ActionNumbers], candidate_from: int) -> None:
     _rows(axes, shown)
     for place, one in enumerate(shown):
-        color = _CANDIDATE if one.is_candidate(at_least=candidate_from) else _USUAL
+        color = _CANDIDATE_BAR if one.is_candidate(at_least=candidate_from) else _USUAL
         axes.barh(place, 1.0, height=0.56, color="#eeeeee", zorder=1)
         axes.barh(place, one.unchanged_share, height=0.56, color=color, zorder=2)
         told = f"{one.unchanged} of {one.decided}" if one.decided > 0 else "nobody had to decide"
@@ -89,7 +90,7 @@ def _words(axes: Any, shown: Sequence[ActionNumbers], candidate_from: int) -> No
         has_trouble = one.overridden or one.rolled_back or one.unknown or one.failed
         is_candidate = one.is_candidate(at_least=candidate_from)
         color = _CANDIDATE if is_candidate else _TROUBLE if has_trouble else INK
-        told = "a candidate to tag as safe" if is_candidate else verdict(one, at_least=candidate_from)
+        told = "a candidate to tag as safe" if is_candidate else verdict(one, at_least=candidate_from, most=3)
         axes.annotate(
             drawable(told, _WORDS_LIMIT),
             (1.04, place),

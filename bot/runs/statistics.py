@@ -95,12 +95,13 @@ def bar(share: float, *, width: int = BAR_WIDTH) -> str:
     return "█" * filled + "░" * (width - filled)
 
 
-def verdict(numbers: ActionNumbers, *, at_least: int = CANDIDATE_FROM) -> str:
-    """The one thing worth knowing about an action, in a few words."""
+def verdict(numbers: ActionNumbers, *, at_least: int = CANDIDATE_FROM, most: int = 10) -> str:
+    """What is worth knowing about an action, the worst first, in so many words at most."""
     if numbers.is_candidate(at_least=at_least):
         return f"always approved unchanged, {numbers.unchanged} times: a candidate to tag as safe"
     parts = [f"{count} {word}" for word, count in _notable(numbers) if count]
-    return ", ".join(parts) or "nothing stands out yet"
+    more = ", …" if len(parts) > most else ""
+    return ", ".join(parts[:most]) + more or "nothing stands out yet"
 
 
 def _notable(numbers: ActionNumbers) -> Sequence[tuple[str, int]]:
