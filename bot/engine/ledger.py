@@ -6,11 +6,12 @@ decide on the same old picture; when they still race, the primary key refuses on
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from bot.engine.rows import changed_step_rows, incident_row, run_row
-from bot.errors import NotFound, VersionConflict
+from bot.errors import JournalUnavailable, NotFound, VersionConflict
 from bot.intake import incident as incidents
 from bot.intake.incident import Incident
 from bot.journal.base import Batch, Journal, Recorded, Write
@@ -38,13 +39,48 @@ class Change:
     inbox_id: str = ""
 
 
+class Watcher(Protocol):
+    """Whoever counts. Called in the loop, so it neither waits nor raises."""
+
+    def committed_incident(self, incident: Incident, events: tuple[Event, ...]) -> None:
+        """These were appended by this process, once for each commit; `incident` is the fold with them."""
+
+    def committed_run(self, run: Run, events: tuple[Event, ...]) -> None:
+        """These were appended by this process, once for each commit; `run` is the fold with them."""
+
+    def saw_incident(self, incident: Incident) -> None:
+        """This is how it stands now."""
+
+    def saw_run(self, run: Run) -> None:
+        """This is how it stands now."""
+
+
+class Nobody:
+    """Nobody counts."""
+
+    def committed_incident(self, incident: Incident, events: tuple[Event, ...]) -> None:
+        """Nothing."""
+
+    def committed_run(self, run: Run, events: tuple[Event, ...]) -> None:
+        """Nothing."""
+
+    def saw_incident(self, incident: Incident) -> None:
+        """Nothing."""
+
+    def saw_run(self, run: Run) -> None:
+        """Nothing."""
+
+
 @dataclass
 class Ledger:
     """Reads and writes folds. `VersionConflict` means: read again and decide anew."""
 
     journal: Journal
+    watcher: Watcher = field(default_factory=Nobody)
     _runs: dict[RunId, Run] = field(default_factory=dict)
     _incidents: dict[IncidentId, Incident] = field(default_factory=dict)
+    _unsure: dict[str, tuple[int, tuple[Event, ...]]] = field(default_factory=dict)
+    """Streams whose last append nobody confirmed: the version it was made on, and what it held."""
 
     async def run(self, run_id: RunId) -> Run:
         """The run as it is now; `NotFound` where there is none."""
@@ -57,6 +93,10 @@ class Ledger:
         run = run_fold.fold(_events(recorded), known) if recorded else known
         assert run is not None
         self._keep(self._runs, run_id, run)
+        self.watcher.saw_run(run)
+        landed = self._landed(runs.stream_of(run_id), run.events)
+        if landed:
+            self.watcher.committed_run(run, landed)
         return run
 
     async def incident(self, incident_id: IncidentId) -> Incident:
@@ -70,6 +110,10 @@ class Ledger:
         incident = incidents.fold(_events(recorded), known) if recorded else known
         assert incident is not None
         self._keep(self._incidents, incident_id, incident)
+        self.watcher.saw_incident(incident)
+        landed = self._landed(incidents.stream_of(incident_id), incident.events)
+        if landed:
+            self.watcher.committed_incident(incident, landed)
         return incident
 
     async def runs_of(self, incident: Incident) -> tuple[Run, ...]:
@@ -105,11 +149,27 @@ class Ledger:
         except VersionConflict:
             self._forget(incident, run)
             raise
+        except (JournalUnavailable, asyncio.CancelledError):
+            self._unsure.update({one.stream: (one.expected_version, one.events) for one in writes})
+            raise
+        for one in writes:
+            self._unsure.pop(one.stream, None)
         if change.incident_events and incident:
             self._keep(self._incidents, incident.incident_id, incident)
+            self.watcher.committed_incident(incident, change.incident_events)
+            self.watcher.saw_incident(incident)
         if change.run_events and run:
             self._keep(self._runs, run.id, run)
+            self.watcher.committed_run(run, change.run_events)
+            self.watcher.saw_run(run)
         return incident, run
+
+    def _landed(self, stream: str, events: tuple[Event, ...]) -> tuple[Event, ...]:
+        """What an append whose answer was lost has left in the stream after all; nothing where there was none."""
+        version, sent = self._unsure.pop(stream, (0, ()))
+        found = events[version : version + len(sent)]
+        is_ours = [(type(one), one.at) for one in found] == [(type(one), one.at) for one in sent]
+        return found if is_ours else ()
 
     def _forget(self, incident: Incident | None, run: Run | None) -> None:
         if incident is not None:

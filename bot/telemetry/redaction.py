@@ -1,4 +1,4 @@
-"""What leaves the process beside its work: logs, and the redaction that text passes before it is kept.
+"""The redaction that text passes before it is kept, shown or logged.
 
 `Redactor` knows two kinds of secrets: the values this process was given (in the forms in which programs print
 them: plain, URL-encoded, JSON-escaped, base64 also in the middle of something longer), and text that has the
@@ -11,14 +11,10 @@ from __future__ import annotations
 
 import base64
 import json
-import logging
 import re
-import sys
-from collections.abc import Iterable, Iterator, MutableMapping
-from typing import Any, TextIO
+from collections.abc import Iterable, Iterator
+from typing import Any
 from urllib.parse import quote
-
-import structlog
 
 REDACTED = "[redacted]"
 SHORTEST_VALUE = 4
@@ -166,64 +162,3 @@ def _base64_forms(value: bytes) -> Iterator[str]:
         last = len(padded) * 8 // 6
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
             yield encode(padded).decode()[first:last]
-
-
-# ---------------------------------------------------------------- logs
-
-
-def configure_logging(
-    redactor: Redactor, *, level: str = "info", as_json: bool = False, stream: TextIO | None = None
-) -> None:
-    """Send all logs, the libraries' too, as redacted lines to `stream` (stderr). May be called again."""
-
-    def redacted(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-        for key, value in event.items():
-            event[key] = redactor.tree(value) if isinstance(value, str | dict | list | tuple) else value
-        return event
-
-    shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.stdlib.PositionalArgumentsFormatter(),
-        structlog.processors.format_exc_info,
-    ]
-    renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer(default=_plain)
-        if as_json
-        else structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"], drop_missing=True)
-    )
-    structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=False,
-    )
-    handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                _texts,
-                redacted,
-                renderer,
-            ],
-        )
-    )
-    root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(level.upper())
-
-
-def _texts(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Objects become the text that would be printed for them, before and not after redaction."""
-    for key, value in event.items():
-        if not isinstance(value, str | int | float | bool | dict | list | tuple | type(None)):
-            event[key] = str(value)
-    return event
-
-
-def _plain(value: object) -> str:
-    return f"<{type(value).__name__}>"
