@@ -37,6 +37,7 @@ from bot.clients.ssh import SshPool
 from bot.engine.admission import Admission
 from bot.engine.attending import Attendant
 from bot.engine.clock import Clock, SystemClock
+from bot.engine.counting import Counting
 from bot.engine.driver import Driver
 from bot.engine.execution import Execution
 from bot.engine.ledger import Ledger
@@ -68,6 +69,7 @@ from bot.slack.message import Message
 from bot.slack.posting import StepPosts
 from bot.slack.thread import messages
 from bot.telemetry import Redactor, configure_logging
+from bot.telemetry.metrics import Metrics
 
 log = structlog.get_logger()
 
@@ -201,9 +203,13 @@ async def _wire(
     redactor: Redactor,
     clock: Clock,
 ) -> App:
-    ledger = Ledger(journal)
+    numbers = Metrics()
+    ledger = Ledger(journal, watcher=Counting(metrics=numbers, catalog=lambda: in_force.current))
     gateway = Gateway.open(
-        settings.slack_bot_token.get_secret_value(), base_url=settings.slack_api_url, clock=clock
+        settings.slack_bot_token.get_secret_value(),
+        base_url=settings.slack_api_url,
+        clock=clock,
+        met=numbers.slack_call,
     )
     directory = SlackDirectory(gateway, clock=clock)
     ssh = SshPool(config=settings.ssh_config, known_hosts=settings.ssh_known_hosts)
@@ -270,6 +276,7 @@ async def _wire(
         admission=admission,
         reception=reception,
         clock=clock,
+        erred=lambda where: numbers.count("runbook_worker_errors_total", where=where),
     )
 
     def compose(incident: Incident, runs: Sequence[Run]) -> Sequence[Message]:
@@ -290,6 +297,7 @@ async def _wire(
         gateway=gateway,
         clock=clock,
         compose=compose,
+        told=lambda result: numbers.count("runbook_slack_deliveries_total", result=result),
     )
     pager = None
     if reader is not None and writer is not None:
@@ -334,7 +342,7 @@ async def _wire(
         pager=pager,
         timetable=Timetable(journal=journal, catalog=catalog, clock=clock, wake=reception.wake),
         door=door,
-        server=_server(settings, journal, door, reception, in_force, clock, operations, directory),
+        server=_server(settings, journal, door, reception, in_force, clock, operations, directory, numbers),
         ssh=ssh,
         clusters=clusters,
         reader=reader,
@@ -382,6 +390,7 @@ def _server(
     clock: Clock,
     operations: Operations,
     directory: SlackDirectory,
+    numbers: Metrics,
 ) -> web.Application:
     """One HTTP server: webhooks, API and health, with Slack's routes beside them in HTTP mode."""
 
@@ -406,6 +415,8 @@ def _server(
             tokens=_tokens(settings, clock),
             us=reception.us,
             readiness=readiness,
+            metrics=numbers,
+            metrics_are_open=settings.metrics_access == "open",
             now=clock.now,
         )
     )

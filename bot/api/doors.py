@@ -14,6 +14,7 @@ from bot.engine.ports import Members
 from bot.engine.records import Records
 from bot.intake.inbox import Self
 from bot.journal.base import InboxItem
+from bot.telemetry.metrics import Metrics
 
 ACCEPT_TIMEOUT_S = 4.0
 """PagerDuty gives up after 5 s."""
@@ -51,6 +52,10 @@ class Doors:
     accept_timeout_s: float = ACCEPT_TIMEOUT_S
     readiness: Callable[[], Awaitable[Mapping[str, str]]] = _ready
     """Part to what is wrong with it; empty when all is well."""
+    metrics: Metrics = field(default_factory=Metrics)
+    """Where requests are counted, and what a scrape is told."""
+    metrics_are_open: bool = False
+    """Whether a scrape needs no token."""
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     new_reference: Callable[[], str] = lambda: secrets.token_hex(6)
 

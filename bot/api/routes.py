@@ -10,6 +10,7 @@
     GET  /api/v1/runs/{run_id}            viewer     and /events, /report.md
     POST /api/v1/runs/{run_id}/cancel     operator
     POST /api/v1/runs/{run_id}/decisions  approver   off unless the catalog turns it on
+    GET  /metrics                         viewer     open where the settings say so
     GET  /api/v1/openapi.json, /api/v1/docs, /healthz, /readyz   open
 
 A new route is a declaration in one of the modules and its name in `ROUTES`; tests take every route from there.
@@ -23,7 +24,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from bot.api import about, described, runbooks, runs, signals
+from bot.api import about, described, runbooks, runs, scraping, signals
 from bot.api.doors import Doors
 from bot.api.errors import Handler, answering
 from bot.api.routing import Route, served
@@ -53,6 +54,7 @@ ROUTES: Sequence[Route] = described.with_description(
         *SIGNAL_ROUTES,
         about.healthz,
         about.readyz,
+        scraping.metrics,
     )
 )
 """Every route, in the order of the description; of two that fit one address the first is taken."""
@@ -63,9 +65,9 @@ def create_app(doors: Doors) -> web.Application:
 
     Others may be mounted beside it (`add_subapp`); what they answer is left alone.
     """
-    app = web.Application(middlewares=[_unknown_addresses(doors)])
+    app = web.Application(middlewares=[scraping.counted(doors.metrics), _unknown_addresses(doors)])
     for one in ROUTES:
-        app.router.add_route(one.method, one.path, served(one, doors))
+        app.router.add_route(one.method, one.path, served(scraping.metrics_route(doors, one), doors))
     return app
 
 

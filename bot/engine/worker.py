@@ -53,6 +53,8 @@ class Worker:
     admission: Admission
     reception: Reception
     clock: Clock
+    erred: Callable[[str], None] = lambda _where: None
+    """Told of each unexpected error: `run`, `incident`, `reception`, `journal` or `task`."""
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _signals: dict[str, asyncio.Event] = field(default_factory=dict)
     _stopping: bool = False
@@ -85,6 +87,7 @@ class Worker:
         if self._tasks.get(name) is task:
             del self._tasks[name]
         if not task.cancelled() and task.exception() is not None:
+            self.erred("task")
             log.error("task-ended", name=name, error=repr(task.exception()))
 
     async def _recover(self) -> None:
@@ -106,6 +109,7 @@ class Worker:
         except JournalUnavailable:
             raise
         except (BotError, ValueError):
+            self.erred("run")
             log.exception("run-not-taken-up", run=run_id)
             return None
 
@@ -193,10 +197,12 @@ class Worker:
             except VersionConflict:
                 continue
             except JournalUnavailable as problem:
+                self.erred("journal")
                 log.error("journal-unavailable", name=name, reason=problem.message)
             except (
                 Exception
             ):  # one run's trouble must not stop the others; said with a reference, tried again
+                self.erred(name.partition("-")[0])
                 log.exception("look-broke", name=name, reference=uuid4().hex[:8])
             else:
                 continue
@@ -208,6 +214,8 @@ class Worker:
         try:
             await work()
         except Exception:  # the door must stay open; the item is still in the inbox
+            self.erred("reception")
+            self.erred("reception")
             log.exception("look-broke", name=name, reference=uuid4().hex[:8])
             await asyncio.sleep(PAUSE_S)
             self.reception.wake()

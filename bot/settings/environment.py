@@ -35,6 +35,7 @@ class Settings(BaseModel):
     slack_mode: Literal["socket", "http"]
     http_host: str
     http_port: int
+    metrics_access: str
     journal_path: Path
     catalog_path: Path
     pagerduty_webhook_secrets: tuple[SecretStr, ...]

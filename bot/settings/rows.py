@@ -150,6 +150,14 @@ ROWS: tuple[Row, ...] = (
         also=("PORT",),
     ),
     Row(
+        variable="BOT_METRICS_ACCESS",
+        field="metrics_access",
+        what="who may read `/metrics`: `token` asks for an API token of role viewer for all teams, `open` lets in "
+        "everybody who reaches the port",
+        default="token",
+        read=values.choice("token", "open"),
+    ),
+    Row(
         variable="BOT_JWT_SECRET",
         field="jwt_secret",
         what="what API tokens are signed with, 32 bytes or more; without it (and without BOT_JWT_JWKS_URL) the API "

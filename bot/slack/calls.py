@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -64,6 +65,10 @@ class SlackTrouble(DeliveryError):
         return said_no and not self.maybe_done and self.retry_after_s is None
 
 
+Met = Callable[[str, str, float], None]
+"""Told of each call that went out: method, `ok`, `later`, `refused` or `unsure`, and how long it took in seconds."""
+
+
 class Calls:
     """Calls Slack as one app; every failure is a `SlackTrouble`."""
 
@@ -73,8 +78,10 @@ class Calls:
         *,
         clock: Clock,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        met: Met = lambda _method, _result, _seconds: None,
     ) -> None:
         self.client = client
+        self._met = met
         self._clock = clock
         self._sleep = sleep
         self._paused_until: dict[tuple[str, str], datetime] = {}
@@ -104,6 +111,20 @@ class Calls:
         place = (method, str(given.get("channel", "")))
         self._refuse_while_paused(place)
         given = {name: value for name, value in given.items() if value is not None}
+        began = time.monotonic()
+        result = "unsure"
+        try:
+            answer = await self._send(place, verb, given)
+            result = "ok"
+        except SlackTrouble as trouble:
+            result = _result(trouble)
+            raise
+        finally:
+            self._met(method, result, time.monotonic() - began)
+        return answer
+
+    async def _send(self, place: tuple[str, str], verb: Literal["GET", "POST", "FORM"], given: Json) -> Json:
+        method = place[0]
         try:
             if verb == "GET":
                 answer = await self.client.api_call(method, http_verb="GET", params=given)
@@ -164,6 +185,12 @@ def _wait_before_reading_again(trouble: SlackTrouble, attempt: int) -> float | N
     if not trouble.error or trouble.maybe_done:
         return float(0.2 * 4 ** (attempt - 1))
     return None
+
+
+def _result(trouble: SlackTrouble) -> str:
+    if trouble.retry_after_s is not None:
+        return "later"
+    return "refused" if trouble.is_refusal else "unsure"
 
 
 def _reading(refusal: SlackApiError) -> tuple[int, str, Any]:

@@ -53,7 +53,7 @@ from bot.journal.base import IncidentRow, Journal
 from bot.runs.events import IncidentId, RunId
 from bot.runs.state import stream_of as run_stream
 from bot.slack.gateway import Gateway
-from bot.slack.reconciling import Compose, Reconciler
+from bot.slack.reconciling import Compose, Reconciler, Told
 
 log = structlog.get_logger()
 
@@ -87,7 +87,9 @@ class Courier:
         gateway: Gateway,
         clock: Clock,
         compose: Compose,
+        told: Told = lambda _result: None,
     ) -> None:
+        self._told = told
         self._journal = journal
         self._ledger = ledger
         self._tails = tails
@@ -237,6 +239,7 @@ class Courier:
             gateway=self._gateway,
             clock=self._clock,
             compose=self._compose,
+            told=self._told,
             is_stopping=lambda: self._is_stopping,
         )
         try:

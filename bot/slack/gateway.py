@@ -22,7 +22,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.engine.clock import Clock
 from bot.runs.plan import Artifact
-from bot.slack.calls import HINTS, Calls, Json, SlackTrouble
+from bot.slack.calls import HINTS, Calls, Json, Met, SlackTrouble
 
 CALL_TIMEOUT_S = 10.0
 CONNECT_TIMEOUT_S = 4.0
@@ -97,12 +97,13 @@ class Gateway:
         base_url: str,
         clock: Clock,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        met: Met = lambda _method, _result, _seconds: None,
     ) -> Gateway:
         """One session for all calls, so that connections are kept; `sleep` stands between repeated reads."""
         timeout = aiohttp.ClientTimeout(total=CALL_TIMEOUT_S, sock_connect=CONNECT_TIMEOUT_S)
         session = aiohttp.ClientSession(timeout=timeout)
         client = web_client(token, base_url=base_url, session=session)
-        return cls(Calls(client, clock=clock, sleep=sleep), session)
+        return cls(Calls(client, clock=clock, sleep=sleep, met=met), session)
 
     @property
     def client(self) -> AsyncWebClient:

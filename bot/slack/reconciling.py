@@ -27,6 +27,8 @@ from bot.slack.placing import PLACE_TROUBLE, Anchor, Placing, is_about_content
 log = structlog.get_logger()
 
 Compose = Callable[[Incident, Sequence[Run]], Sequence[Message]]
+Told = Callable[[str], None]
+"""Told of what came of each message: `posted`, `edited`, held back for `later`, or `given_up`."""
 
 EDIT_EVERY = timedelta(seconds=1)
 LOOK_AFTER_S = 1.0
@@ -51,8 +53,10 @@ class Reconciler:
         gateway: Gateway,
         clock: Clock,
         compose: Compose,
+        told: Told = lambda _result: None,
         is_stopping: Callable[[], bool] = lambda: False,
     ) -> None:
+        self._told = told
         self.incident_id = incident_id
         self._journal = journal
         self._ledger = ledger
@@ -133,6 +137,7 @@ class Reconciler:
             if not trouble.maybe_done:
                 await self._record(_refused(message, asking, trouble))
             raise
+        self._told("posted")
         await self._sent(message, posted, incident)
         return None
 
@@ -191,6 +196,7 @@ class Reconciler:
             reason=str(trouble),
             again_in_s=None if is_given_up else wait_s,
         )
+        self._told("given_up" if is_given_up else "later")
         if is_given_up:
             return None
         self._held[lane] = self._clock.now() + timedelta(seconds=wait_s)
@@ -220,6 +226,7 @@ class Reconciler:
         except SlackTrouble as trouble:
             return await self._edit_troubled(message, record, trouble)
         self._failures.pop(f"edit:{message.key}", None)
+        self._told("edited")
         await self._record(replace(record, content=message.content, updated_at=self._clock.now()))
         return None
 
@@ -230,6 +237,7 @@ class Reconciler:
             log.warning("message-gone", key=message.key, incident=self.incident_id, reason=str(trouble))
             await self._record(replace(record, content=message.content, ts=""))
             return None
+        self._told("later")
         lane = f"edit:{message.key}"
         failures = self._failures[lane] = self._failures.get(lane, 0) + 1
         if trouble.retry_after_s is not None:

@@ -23,7 +23,7 @@ from bot.engine.admission import Admission
 from bot.engine.attending import Attendant
 from bot.engine.driver import Driver
 from bot.engine.execution import Execution
-from bot.engine.ledger import Ledger
+from bot.engine.ledger import Ledger, Nobody, Watcher
 from bot.engine.making import Maker
 from bot.engine.measuring import Measuring
 from bot.engine.operations import Operations
@@ -146,12 +146,13 @@ class House:
         metrics: Metrics | None = None,
         retry_journal_s: float = 0.01,
         wrap: Callable[[SqliteJournal], Any] = lambda journal: journal,
+        watcher: Watcher | None = None,
     ) -> House:
         world, clock, directory = world or World(), clock or VirtualClock(), directory or FixedDirectory()
         codec = Codec([run_events.EVENTS, incidents.EVENTS])
         real = await SqliteJournal.open(path, serve=True, codec=codec)
         journal = wrap(real)
-        ledger = Ledger(journal)
+        ledger = Ledger(journal, watcher=watcher or Nobody())
         action = action or DialAction(world)
         now_catalog = [catalog]
         get = lambda: now_catalog[0]  # noqa: E731

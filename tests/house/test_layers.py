@@ -26,6 +26,7 @@ BREACHES = {
     "patterns": ("bot/actions/breach.py", "import re2"),
     "cron": ("bot/engine/breach.py", "import cronsim"),
     "kubernetes": ("bot/diagnosis/breach.py", "from kubernetes.aio import client"),
+    "numbers": ("bot/engine/breach.py", "def late():\n    import prometheus_client"),
     "pictures": ("bot/slack/breach.py", "def late():\n    import matplotlib"),
     "terminal": ("bot/cli/breach.py", "from rich.console import Console"),
     "tokens": ("bot/slack/breach.py", "from joserfc import jwt"),
