@@ -6,6 +6,7 @@ incident. It is never made anew.
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
@@ -24,10 +25,15 @@ from bot.runs.events import RunId
 from tests.journal.samples import codec
 
 DUMP = Path(__file__).parents[1] / "journal" / "version_1.sql"
-OVERRIDES = """
-select action, count(*) as overrides from automation_events where status = 'requires_manual'
-group by action order by overrides desc;
-"""
+README = Path(__file__).parents[2] / "README.md"
+
+
+def overrides() -> str:
+    """The SQL that README shows."""
+    (shown,) = re.findall(
+        r"^```sql\n(.*?)^```$", README.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+    return str(shown)
 
 
 @pytest.fixture
@@ -86,7 +92,7 @@ async def test_its_steps_are_counted_after_that(served: SqliteJournal, old: Path
     assert counted.keys() == {"turn/a", "turn/b"}
     assert (counted["turn/a"].steps, counted["turn/a"].rejected, counted["turn/a"].waiting) == (4, 1, 1)
     assert counted["turn/b"].rolled_back == 1
-    assert asked(old, OVERRIDES) == [("turn/a", 2)]
+    assert asked(old, overrides()) == [("turn/a", 2)]
 
 
 async def test_the_rows_of_yesterday_are_made_anew_by_the_rules_of_today(
