@@ -47,16 +47,10 @@ def _answered(part: Part, runbook: Runbook, catalog: Catalog) -> None:
     step = part.step
     if not asks(step):
         return
-    for level in (step.rules, step.action_rules, runbook.rules):
+    levels = (step.rules, step.action_rules, runbook.rules)
+    least = max(rules.min_approvals or 1 for rules in levels)
+    for level in levels:
         if level.approvers:
-            least = next(
-                (
-                    rules.min_approvals
-                    for rules in (step.rules, step.action_rules, runbook.rules)
-                    if rules.min_approvals
-                ),
-                None,
-            )
             if level is not step.action_rules or least != level.min_approvals:
                 _enough(part, catalog, level.approvers, least)
             return
@@ -69,6 +63,43 @@ def _answered(part: Part, runbook: Runbook, catalog: Catalog) -> None:
             hint="name approvers: at the step, action, runbook, service or environment, "
             "or tag it require_approval: false",
         )
+        return
+    few = _too_few(step, runbook, catalog, least)
+    if few is not None:
+        part.document.report(
+            "RB041", f"{least} approvals are asked for, but only {few} may approve", _place_of_count(part)
+        )
+
+
+def _too_few(step: Step, runbook: Runbook, catalog: Catalog, least: int) -> int | None:
+    """How many may approve at most, where services and environments name too few everywhere; None where some do not."""
+    counts: list[int] = []
+    for service in _services(runbook, catalog):
+        entries = service.approvers if service is not None else ()
+        places = _places(step, service, catalog)
+        known = catalog.environments
+        for place in known if places is None else places:
+            count = _people(catalog, entries or known[place].approvers) if place in known else None
+            if count is None or count >= least:
+                return None
+            counts.append(count)
+    return max(counts, default=None)
+
+
+def _services(runbook: Runbook, catalog: Catalog) -> Sequence[Service | None]:
+    """The services whose people may be asked: those named, else any there is and none."""
+    named = [found for name in runbook.trigger.services if (found := catalog.service_named(name)) is not None]
+    return named or [None, *catalog.services.values()]
+
+
+def _places(step: Step, service: Service | None, catalog: Catalog) -> set[str] | None:
+    """The environments the step would be in for this service; None where only a run knows."""
+    places = environments_of(step, catalog)
+    if places is None or not places:
+        host = catalog.hosts.get(service.host) if service is not None else None
+        own = service.environment if service is not None else None
+        return {host.environment} if host is not None and step.type == "shell" else {own} if own else None
+    return places
 
 
 def _lonely(step: Step, runbook: Runbook, catalog: Catalog) -> str:
@@ -77,10 +108,8 @@ def _lonely(step: Step, runbook: Runbook, catalog: Catalog) -> str:
     For services and environments that are known beforehand each must have someone; where they are not, one
     place that has someone is enough for the step to be of use.
     """
-    named = [
-        service for name in runbook.trigger.services if (service := catalog.service_named(name)) is not None
-    ]
-    services: Sequence[Service | None] = named or [None, *catalog.services.values()]
+    services = _services(runbook, catalog)
+    named = None not in services
     lonely = [service for service in services if not _has_someone(step, service, catalog)]
     if named and lonely:
         return f" for {', '.join(service.name for service in lonely if service)}"
@@ -90,11 +119,7 @@ def _lonely(step: Step, runbook: Runbook, catalog: Catalog) -> str:
 def _has_someone(step: Step, service: Service | None, catalog: Catalog) -> bool:
     if service is not None and service.approvers:
         return True
-    places = environments_of(step, catalog)
-    if places is None or not places:
-        host = catalog.hosts.get(service.host) if service is not None else None
-        own = service.environment if service is not None else None
-        places = {host.environment} if host is not None and step.type == "shell" else {own} if own else None
+    places = _places(step, service, catalog)
     known = catalog.environments
     if places is None:
         return any(environment.approvers for environment in known.values())
@@ -102,20 +127,24 @@ def _has_someone(step: Step, service: Service | None, catalog: Catalog) -> bool:
 
 
 def _enough(part: Part, catalog: Catalog, entries: Sequence[str], least: int | None) -> None:
-    """More approvals than people can never come together; user groups and on-call are not counted."""
+    """More approvals than people can never come together."""
+    count = _people(catalog, entries)
+    if least and entries and count is not None and least > count:
+        part.document.report(
+            "RB041", f"{least} approvals are asked for, but only {count} may approve", _place_of_count(part)
+        )
+
+
+def _people(catalog: Catalog, entries: Sequence[str]) -> int | None:
+    """How many people these are; None with a user group or on-call among them, which nobody can count beforehand."""
     people: set[str] = set()
     for entry in entries:
         group = catalog.groups.get(entry.removeprefix("@"))
         for member in group.members if group else (entry,):
             if not is_countable(member):
-                return
+                return None
             people.add(member.lower())
-    if least and entries and least > len(people):
-        part.document.report(
-            "RB041",
-            f"{least} approvals are asked for, but only {len(people)} may approve",
-            _place_of_count(part),
-        )
+    return len(people)
 
 
 def _place_of_count(part: Part) -> Location:

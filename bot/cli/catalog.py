@@ -39,9 +39,7 @@ def load_catalog(folder: Path) -> Catalog:
     """The catalog; `BadInput` where there is no folder, `CatalogError` with every problem where it has any."""
     if not folder.is_dir():
         what = "is a file, not the catalog's folder" if folder.exists() else "does not exist"
-        raise BadInput(
-            f"cannot read the catalog {str(folder)!r}: it {what}", hint="name the folder with --catalog"
-        )
+        raise BadInput(f"cannot read the catalog {str(folder)!r}: it {what}", hint="name its folder")
     from bot.actions.registry import input_models
     from bot.catalog.loader import load
 

@@ -59,6 +59,19 @@ def things(context: click.Context, parameter: click.Parameter, begun: str) -> li
     return _items(_folder(context), begun, ("", "actions"))
 
 
+def codes(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:  # noqa: ARG001
+    """The codes of lint that begin so, each with what it is."""
+    from click.shell_completion import CompletionItem
+
+    from bot.catalog.codes import CODES
+
+    return [
+        CompletionItem(code, help=known.title)
+        for code, known in CODES.items()
+        if code.startswith(begun.upper())
+    ]
+
+
 def _folder(context: click.Context) -> Path:
     from bot.settings import catalog_folder
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from bot.cli.catalog import path_argument
+from bot.cli.completion import codes
 from bot.cli.output import (
     COULD_NOT_RUN,
     FINE,
@@ -38,7 +39,10 @@ ALL = "all"
 @json_option
 @click.option("--strict", is_flag=True, help="Let warnings count as problems.")
 @click.option(
-    "--explain", metavar="CODE", help="Show the page of one code (`all` lists them) instead of checking."
+    "--explain",
+    metavar="CODE",
+    shell_complete=codes,
+    help="Show the page of one code (`all` lists them) instead of checking.",
 )
 @click.pass_context
 def lint(

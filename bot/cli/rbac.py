@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bot.cli.catalog import path_argument
+from bot.cli.catalog import load_catalog, path_argument
 from bot.cli.output import put, tell
 
 if TYPE_CHECKING:
@@ -29,10 +29,8 @@ def rbac(path: Path, *, name: str, cluster: str) -> None:
     catalog.yaml. PATH is that of BOT_CATALOG or ./runbooks when left out.
     """
     from bot.actions.kubernetes.permissions import rules
-    from bot.actions.registry import input_models
-    from bot.catalog.loader import load
 
-    catalog = load(path, input_models())
+    catalog = load_catalog(path)
     found = list(_permissions(catalog, cluster))
     if not found:
         where = f" in cluster {cluster!r}" if cluster else ""
