@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.catalog.placeholders import references
 from bot.catalog.schema import Step
-from bot.engine.making import Made, Maker, NotMade
+from bot.engine.making import Made, Maker, NotMade, awaited
 from bot.engine.starting import Draft
-from bot.intake.foreign import strings_in
 from bot.runs.fold import fold
 from bot.runs.state import Run
 
@@ -57,11 +55,10 @@ async def foresee(draft: Draft, maker: Maker) -> Foreseen:
 
 def _unforeseen(step: Step, problem: NotMade) -> ForeseenStep:
     """A step that cannot be made concrete now; that it waits for an earlier one is no fault of anybody's."""
-    texts = strings_in([step.input, step.arguments])
-    awaited = [path for text in texts for path in references(text) if path.startswith("steps.")]
-    if not awaited:
+    later = awaited(step)
+    if not later:
         return ForeseenStep(step=step, problem=problem.message, hint=problem.hint)
-    names = ", ".join(f"{{{{ {path} }}}}" for path in dict.fromkeys(awaited))
+    names = ", ".join(f"{{{{ {path} }}}}" for path in later)
     return ForeseenStep(
         step=step,
         problem=f"it uses {names}, which an earlier step gives",

@@ -14,16 +14,19 @@ from pydantic import BaseModel, ValidationError
 
 from bot.actions.base import INCIDENT_THREAD, Action, PlanScope
 from bot.catalog.params import parse_params
+from bot.catalog.placeholders import references
 from bot.catalog.schema import Catalog, Param, Rollback, Step
 from bot.catalog.templating import Unrenderable, render, render_tree
 from bot.engine.planning import plan_of
 from bot.errors import ActionError, BadInput, BotError, Refused
+from bot.intake.foreign import strings_in
 from bot.runs.events import IncidentId, StepKey
 from bot.runs.plan import JsonObject, Plan, Undo
 from bot.runs.policy import Policy, check_place, has_scopes, is_unattended, policy_of
-from bot.runs.state import Run
+from bot.runs.state import Run, StepState
 
 UNDO_WORDS_LIMIT = 200
+ONLY_LATER = "known only after that step ran"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +62,12 @@ class Maker:
             environment = check_place(catalog, run.runbook, step, plan, environment=run.environment)
             policy = self.policy(run, key, environment=environment)
         except (Refused, ActionError) as problem:
+            if run.opened.dry_run and (later := awaited(step)):
+                names = ", ".join(f"{{{{ {path} }}}}" for path in later)
+                raise NotMade(
+                    f"step {step.name} uses {names}, which a dry run does not know",
+                    hint="what it would do is known only after that step ran",
+                ) from problem
             raise NotMade(problem.message, hint=problem.hint) from problem
         unattended = is_unattended(
             policy, plan, dry_run=run.opened.dry_run, scoped=has_scopes(run.runbook, step)
@@ -69,6 +78,8 @@ class Maker:
                 hint="add `approvers` to the step, action, runbook, service or environment",
             )
         plan = replace(plan, risk=policy.risk or plan.risk)
+        if run.opened.dry_run and (later := awaited(step)):
+            plan = replace(plan, shown={**plan.shown, **{path: ONLY_LATER for path in later}})
         return Made(plan=plan, policy=policy, environment=environment, is_unattended=unattended)
 
     def policy(self, run: Run, key: StepKey, *, environment: str = "") -> Policy:
@@ -197,6 +208,14 @@ def thread_of(incident_id: IncidentId) -> str:
     return f"{INCIDENT_THREAD}{incident_id}"
 
 
+def awaited(step: Step) -> tuple[str, ...]:
+    """The paths of what an earlier step gives that this one uses (`steps.look.output`), in order, once each."""
+    steps = (step,) if step.rollback is None or step.rollback.step is None else (step, step.rollback.step)
+    texts = strings_in([part for one in steps for part in (one.input, one.arguments)])
+    paths = (path for text in texts for path in references(text) if path.startswith("steps."))
+    return tuple(dict.fromkeys(paths))
+
+
 def run_values(run: Run) -> JsonObject:
     """What templates of this run may look up: incident, service, run, params, and outputs of earlier steps."""
     return {
@@ -204,11 +223,19 @@ def run_values(run: Run) -> JsonObject:
         "run": {"id": run.id, "runbook": run.runbook.name, "environment": run.environment},
         "params": run.params,
         "steps": {
-            state.step.name: {"output": _output(run, state.key), "status": state.status}
+            state.step.name: _given_by(run, state)
             for state in run.steps.values()
             if state.proposal is not None and state.proposal.result is not None
         },
     }
+
+
+def _given_by(run: Run, state: StepState) -> JsonObject:
+    """In a dry run nothing was printed: what would be is told as that, and never taken for an empty output."""
+    if run.opened.dry_run:
+        later = f"({ONLY_LATER}: {state.step.name})"
+        return {"output": later, "status": later}
+    return {"output": _output(run, state.key), "status": state.status}
 
 
 def _output(run: Run, key: StepKey) -> str | Unrenderable:

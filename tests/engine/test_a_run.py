@@ -11,7 +11,7 @@ import pytest
 
 from bot.catalog.schema import ApproverGroup, Catalog, Limits, Param, Rollback, Rules, Step
 from bot.errors import AlreadyDecided, BadInput, Expired, NotPermitted, Refused, Stale
-from bot.runs.events import StepFinished, StepKey, StepStarted, UndoFinished
+from bot.runs.events import StepFinished, StepKey, StepNotPlanned, StepProposed, StepStarted, UndoFinished
 from tests.engine.house import ALICE, BOB, EVE, UNATTENDED, House, caller, catalog, dial_step, runbook
 
 Opened = Callable[..., Awaitable[House]]
@@ -495,6 +495,32 @@ async def test_a_dry_run_changes_nothing_and_asks_nobody(opened: Opened) -> None
     assert house.world.turns == []
     results = [event.result.summary for event in run.events if isinstance(event, StepFinished)]
     assert results == ["would turn a to 1", "would turn b to 1"]
+
+
+async def test_a_dry_run_says_of_an_earlier_output_that_it_is_not_known_yet(opened: Opened) -> None:
+    steps = (
+        dial_step("count", dial="a", mode="look"),
+        dial_step("b", say="there were {{ steps.count.output }}"),
+    )
+    house = await opened(catalog(runbook("turn", *steps)))
+    run = await house.finished(await house.start("turn", dry_run=True))
+    assert run.status == "succeeded"
+    first, second = (event.plan for event in run.events if isinstance(event, StepProposed))
+    assert second.input["say"] == "there were (known only after that step ran: count)"
+    assert second.shown["steps.count.output"] == "known only after that step ran"
+    assert "steps.count.output" not in first.shown
+
+
+async def test_a_dry_run_that_needs_an_output_to_go_on_says_so(opened: Opened) -> None:
+    steps = (dial_step("count", dial="a", mode="look"), dial_step("b", value="{{ steps.count.output }}"))
+    house = await opened(catalog(runbook("turn", *steps)))
+    run = await house.finished(await house.start("turn", dry_run=True))
+    assert house.world.turns == []
+    [told] = [event.message for event in run.events if isinstance(event, StepNotPlanned)]
+    assert told == (
+        "step b uses {{ steps.count.output }}, which a dry run does not know "
+        "(what it would do is known only after that step ran)"
+    )
 
 
 async def test_outputs_of_earlier_steps_reach_later_ones(opened: Opened) -> None:
