@@ -27,28 +27,24 @@ Table = Mapping[str, tuple[str, str]]
 
 SECTIONS: Mapping[str, Table] = MappingProxyType(
     {
-        "Start here": {
+        "Try things out": {
             "demo": (
                 "bot.cli.demo:demo",
                 "A workspace of your own: break a service, heal it by clicking Approve.",
             ),
-            "manifest": ("bot.cli.manifest:manifest", "Print the app manifest for Slack."),
-            "completion": ("bot.cli.completion:completion", "Print the completion script of your shell."),
-        },
-        "The catalog": {
             "simulate": (
                 "bot.cli.simulate:simulate",
                 "Print the whole conversation that a page would lead to, touching nothing.",
             ),
+        },
+        "The catalog": {
             "lint": ("bot.cli.lint:lint", "Check a catalog and show every problem with its line."),
             "list": ("bot.cli.list:list_", "List the runbooks and actions."),
             "show": ("bot.cli.show:show", "Tell one runbook or action: steps, trigger, who approves, undo."),
-            "schema": ("bot.cli.schema:schema", "Print JSON Schema for editors."),
             "promote": (
                 "bot.cli.promote:promote",
                 "Let an action or runbook, as it is now, into an environment.",
             ),
-            "rbac": ("bot.cli.rbac:rbac", "Print the ClusterRole that the catalog's kubernetes steps need."),
         },
         "What happened": {
             "history": ("bot.cli.history:history", "List the runs, newest first."),
@@ -56,6 +52,12 @@ SECTIONS: Mapping[str, Table] = MappingProxyType(
             "stats": ("bot.cli.stats:stats", "What becomes of each action, and how long people take."),
             "export": ("bot.cli.export:export", "Tell a run as a Markdown document."),
             "audit": ("bot.cli.audit:audit", "Is the journal whole, and who allowed what."),
+        },
+        "Set up": {
+            "manifest": ("bot.cli.manifest:manifest", "Print the app manifest for Slack."),
+            "rbac": ("bot.cli.rbac:rbac", "Print the ClusterRole that the catalog's kubernetes steps need."),
+            "schema": ("bot.cli.schema:schema", "Print JSON Schema of the catalog's files, for editors."),
+            "completion": ("bot.cli.completion:completion", "Print the completion script of your shell."),
         },
     }
 )
@@ -172,14 +174,21 @@ def _leave_the_pipe() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+_EPILOG = (
+    "Results go to stdout, words about them to stderr. Exit codes: 0 fine, 1 something was found, 2 could not run. "
+    "`runbookctl COMMAND --help` tells more; README.md tells it with examples."
+)
+
+
 @click.group(
     cls=LazyGroup,
     sections=SECTIONS,
+    epilog=_EPILOG,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.option("--traceback", is_flag=True, help="Show where an unexpected error came from.")
 def main(*, traceback: bool) -> None:
-    """Runbooks from Slack: check a catalog, try things out, look into runs."""
+    """Guarded fixes from a Slack thread: write runbooks, try them out, look into what happened."""
 
 
 if __name__ == "__main__":
