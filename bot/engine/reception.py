@@ -18,8 +18,9 @@ import structlog
 from bot.catalog.schema import Catalog
 from bot.engine.clock import Clock
 from bot.engine.ledger import Change, Ledger
+from bot.engine.missed import missed
 from bot.errors import BotError, JournalUnavailable, Refused, VersionConflict
-from bot.intake.enrichment import Reader, missed, read_more
+from bot.intake.enrichment import Reader, read_more
 from bot.intake.history import last_times
 from bot.intake.inbox import Self, read_item
 from bot.intake.incident import Incident, IncidentOpened, LastTime
@@ -33,6 +34,9 @@ log = structlog.get_logger()
 
 REMEMBER = timedelta(days=3)
 """How long handled signal ids are kept: longer than PagerDuty's 48 h of retries."""
+
+CATCH_UP_AGAIN = timedelta(seconds=5)
+CATCH_UP_PAUSE_AT_MOST = timedelta(minutes=5)
 
 HISTORY_LOOK = 200
 
@@ -172,23 +176,28 @@ class Reception:
         found = await journal.incident_rows(tuple({row.incident_id for row in rows}))
         return last_times(rows, facts=facts, incidents={row.incident_id: row for row in found})
 
-    async def catch_up(self) -> None:
-        """At start: what PagerDuty has open and nobody heard here, and ids old enough to forget."""
+    async def forget(self) -> None:
+        """Drop ids of signals that are old enough never to come again."""
         await self.ledger.journal.forget_seen(before=self.clock.now() - REMEMBER)
-        if self.reader is None:
-            return
-        try:
-            signals = await missed(reader=self.reader, read_at=self.clock.now())
-        except BotError as problem:
-            log.warning("open-incidents-not-read", reason=problem.message)
-            return
-        for signal in signals:
+
+    async def catch_up(self) -> None:
+        """Accept what PagerDuty did while nobody listened; asks until PagerDuty answers, once in this process."""
+        pause = CATCH_UP_AGAIN
+        while self.reader is not None:
             try:
-                await self.take(signal)
-            except JournalUnavailable:
-                raise
-            except Exception:  # one of them must not keep the bot from starting
-                log.exception("open-incident-not-taken", keys=signal.keys, reference=uuid4().hex[:8])
+                for item in await missed(
+                    reader=self.reader,
+                    journal=self.ledger.journal,
+                    catalog=self.catalog(),
+                    read_at=self.clock.now(),
+                ):
+                    if await self.ledger.journal.accept(item):
+                        self.wake()
+                return
+            except BotError as problem:
+                log.warning("open-incidents-not-read", reason=str(problem), again_in_s=pause.total_seconds())
+            await self.clock.wait(asyncio.Event(), self.clock.now() + pause)
+            pause = min(pause * 2, CATCH_UP_PAUSE_AT_MOST)
 
 
 def _without_secrets(signal: Signal, redactor: Redactor) -> Signal:

@@ -64,8 +64,9 @@ class Worker:
         changes = self.ledger.journal.changes()
         self._spawn("changes", self._watch(changes))
         await self._recover()
-        await self.reception.catch_up()
+        await self.reception.forget()
         self._spawn("reception", self._receive())
+        self._spawn("catch-up", self.reception.catch_up())
         self.reception.wake()
 
     async def stop(self) -> None:

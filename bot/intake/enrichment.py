@@ -47,12 +47,3 @@ async def read_more(incident: Incident, *, reader: Reader, read_at: datetime) ->
     except BotError:
         alerts = ()
     return read_incident(found, alerts=alerts, read_at=read_at)
-
-
-async def missed(*, reader: Reader, read_at: datetime) -> tuple[Signal, ...]:
-    """A signal for each incident open at PagerDuty now: at start, what was missed while nobody listened.
-
-    Raises `BotError` where PagerDuty cannot be asked.
-    """
-    read = [read_incident(one, read_at=read_at) for one in await reader.open_incidents()]
-    return tuple(one for one in read if isinstance(one, Signal))

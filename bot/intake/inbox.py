@@ -7,6 +7,7 @@ a better reader of tomorrow reads what was accepted today.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -19,7 +20,7 @@ from bot.intake import ticks
 from bot.intake.alertmanager import read_alertmanager_post
 from bot.intake.alertmanager_webhook import read_part, split
 from bot.intake.foreign import load_object, text_at
-from bot.intake.pagerduty import Ours, open_envelope, read_webhook
+from bot.intake.pagerduty import Ours, open_envelope, read_incident, read_webhook
 from bot.intake.pagerduty_posts import read_pagerduty_post
 from bot.intake.posts import read_post
 from bot.intake.signal import Ignored, Signal, anomaly_key
@@ -30,6 +31,7 @@ from bot.runs.events import Actor
 PAGERDUTY_WEBHOOK = "pagerduty-webhook"
 SLACK_MESSAGE = "slack-message"
 ANOMALY_EVENT = "anomaly-event"
+PAGERDUTY_INCIDENT = "pagerduty-incident"
 SCHEDULE_TICK = "schedule-tick"
 ALERTMANAGER_WEBHOOK = "alertmanager-webhook"
 
@@ -54,6 +56,15 @@ def from_webhook(body: bytes, *, received_at: datetime, us: Self) -> InboxItem |
         kind=PAGERDUTY_WEBHOOK,
         body=body.decode("utf-8"),
         received_at=received_at,
+    )
+
+
+def from_pagerduty(incident: Mapping[str, Any], *, read_at: datetime) -> InboxItem:
+    """An incident as PagerDuty's API shows it, remembered by what it says: the same picture counts once."""
+    body = json.dumps(incident, sort_keys=True)
+    digest = hashlib.sha256(body.encode()).hexdigest()[:32]
+    return InboxItem(
+        inbox_id=f"pagerduty-read:{digest}", kind=PAGERDUTY_INCIDENT, body=body, received_at=read_at
     )
 
 
@@ -119,6 +130,8 @@ def read_item(item: InboxItem, *, us: Self) -> Signal | Ignored:
                 )
             case "alertmanager-webhook":
                 return read_part(item.body, received_at=item.received_at)
+            case "pagerduty-incident":
+                return read_incident(load_object(item.body), read_at=item.received_at)
             case "schedule-tick":
                 return ticks.signal_of(ticks.read_tick(item.body), received_at=item.received_at)
             case _:

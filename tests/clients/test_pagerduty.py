@@ -12,7 +12,7 @@ from aiohttp.test_utils import TestServer
 
 from bot.clients.pagerduty import API_URL, API_URL_EU, OnCall, PagerDutyReader, base_url_of
 from bot.errors import BadInput, BotError, NotFound
-from bot.intake.enrichment import missed, read_more
+from bot.intake.enrichment import read_more
 from bot.intake.pagerduty import read_webhook
 from bot.intake.signal import Ignored
 from tests.intake.given import NOW, PAGERDUTY_ID, opened, signal_of, webhook_bytes
@@ -282,16 +282,3 @@ async def test_more_is_read_of_an_incident_and_without_an_answer_nothing_is_lost
     assert signal_of(await read_more(incident, reader=reader, read_at=NOW)).facts.symptom == ""
     server.next = [web.Response(status=401)]
     assert isinstance(await read_more(incident, reader=reader, read_at=NOW), Ignored)
-
-
-async def test_what_was_missed_while_nobody_listened_comes_as_signals(
-    server: Server, reader: PagerDutyReader
-) -> None:
-    server.incidents = [
-        INCIDENT,
-        {**INCIDENT, "id": "Q2ZK4T8W2R6B3N", "status": "acknowledged"},
-        {"id": "junk"},
-    ]
-    found = await missed(reader=reader, read_at=NOW)
-    assert [one.kind for one in found] == ["triggered", "acknowledged"]
-    assert all(opened(one).facts.service == "checkout" for one in found)

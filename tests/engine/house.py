@@ -33,6 +33,7 @@ from bot.engine.starting import Start, Starting
 from bot.engine.suggesting import Suggester
 from bot.engine.worker import Worker
 from bot.intake import incident as incidents
+from bot.intake.enrichment import Reader
 from bot.intake.inbox import Self
 from bot.intake.incident import Facts, Incident, Origin, Place
 from bot.intake.signal import Signal
@@ -144,6 +145,7 @@ class House:
         directory: FixedDirectory | None = None,
         action: DialAction | None = None,
         metrics: Metrics | None = None,
+        reader: Reader | None = None,
         retry_journal_s: float = 0.01,
         wrap: Callable[[SqliteJournal], Any] = lambda journal: journal,
         watcher: Watcher | None = None,
@@ -185,7 +187,9 @@ class House:
         attendant = Attendant(
             ledger=ledger, suggester=suggester, admission=admission, catalog=get, clock=clock
         )
-        reception = Reception(ledger=ledger, catalog=get, clock=clock, us=Self(), redactor=Redactor())
+        reception = Reception(
+            ledger=ledger, catalog=get, clock=clock, us=Self(), reader=reader, redactor=Redactor()
+        )
         worker = Worker(
             ledger=ledger,
             driver=driver,
