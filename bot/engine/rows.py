@@ -12,7 +12,7 @@ from bot.runs.events import Event, RunOpened
 from bot.runs.fold import fold as fold_run
 from bot.runs.state import Run
 
-EDITION = 1
+EDITION = 2
 """By which rules rows are made; raised whenever they change, and at the next start all rows are made anew."""
 
 TRIES = 3

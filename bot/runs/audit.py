@@ -294,7 +294,7 @@ def _person_cell(line: AuditLine) -> str:
 
 
 def _decision_cell(line: AuditLine) -> str:
-    words = line.decision.replace("_", " ")
+    words = "OVERRIDE" if line.decision == "overridden" else line.decision.replace("_", " ")
     told = f"**{words}**: {line.choice}" if line.choice else f"**{words}**"
     return f"{told}, {prose(line.changes, 200)}" if line.changes else told
 

@@ -14,7 +14,7 @@ a tag let run) has exactly one account, made anew from the fold whenever the run
 In human hands means that a person took the step from the bot, or has to:
 
 - it was rejected, or skipped;
-- it was started by an override of the rules;
+- it was started by an override of the rules, whatever came of it;
 - its outcome is unknown, or a person said what became of it (done, undo, stop);
 - it failed, and what it had changed by then still stands at the end of the run;
 - its undo was wanted and is a person's to do: it is manual, was blocked, failed, or its outcome is unknown (also
@@ -32,7 +32,7 @@ from datetime import datetime
 from typing import Literal
 
 from bot.catalog.schema import Step
-from bot.runs.events import Actor, Event, QuestionReminded, StepKey, UndoRequested
+from bot.runs.events import Actor, ApprovalReminded, Event, QuestionReminded, StepKey, UndoRequested
 from bot.runs.state import Proposal, Run, StepState, Undoing
 
 AutomationStatus = Literal[
@@ -101,8 +101,8 @@ def _last_times(run: Run) -> dict[StepKey, datetime]:
 
 
 def _step_of(event: Event, of_proposal: dict[str, StepKey]) -> StepKey | None:
-    if isinstance(event, QuestionReminded):
-        return None
+    if isinstance(event, ApprovalReminded | QuestionReminded):
+        return None  # nothing changed: that is why they were reminded
     step = getattr(event, "step", None)
     return step if isinstance(step, StepKey) else of_proposal.get(getattr(event, "proposal_id", ""))
 
@@ -175,6 +175,15 @@ def _decided_at(proposal: Proposal) -> datetime | None:
 
 
 def _end(run: Run, state: StepState) -> _End:
+    """How it stands; broken glass stays in human hands also where the rest went as it should."""
+    end = _as_it_went(run, state)
+    broken = next((one.overridden for one in state.proposals if one.overridden and one.started), None)
+    if broken is None or end.status == "requires_manual":
+        return end
+    return _End(status="requires_manual", actors=(broken.actor,), reason=f"override: {broken.reason}")
+
+
+def _as_it_went(run: Run, state: StepState) -> _End:
     if state.undoing is not None:
         return _undone(run, state.undoing)
     finished = run.finished
@@ -216,9 +225,6 @@ def _of_proposal(run: Run, state: StepState, proposal: Proposal) -> _End:
             return _End(status="expired", reason="nobody decided in time")
         case "unknown":
             return _End(status="requires_manual", reason=summary)
-        case _ if proposal.overridden is not None and proposal.started is not None:
-            broken = proposal.overridden
-            return _End(status="requires_manual", actors=(broken.actor,), reason=f"override: {broken.reason}")
         case "running":
             return _End(status="running", actors=_approvers(proposal))
         case "failed" if run.is_finished and state.has_effect:

@@ -11,6 +11,7 @@ import pytest
 
 from bot.runs.automation import Account, accounts
 from bot.runs.events import (
+    ApprovalReminded,
     CancelRequested,
     Event,
     ParamsEdited,
@@ -20,6 +21,7 @@ from bot.runs.events import (
     RunFinished,
     StepKey,
     StepNotPlanned,
+    StepOverridden,
     StepRejected,
     StepSkipped,
     UndoBlocked,
@@ -204,6 +206,37 @@ def test_the_account_carries_when_the_end_of_the_run_made_it_so() -> None:
     assert account_of(proposed(), CANCELLED, over("cancelled")).at == NOW + timedelta(minutes=9)
     assert account_of(proposed(), CANCELLED, over("cancelled")).is_cancelled
     assert account_of(*DONE, over("succeeded")).at == NOW
+
+
+BROKEN_GLASS = StepOverridden(
+    at=NOW,
+    proposal_id=P1,
+    digest=proposed().digest,
+    actor=BOB.actor,
+    permission=VIA,
+    reason="nobody answers",
+)
+
+
+@pytest.mark.parametrize(
+    ("after", "reason"),
+    [
+        ([], "override: nobody answers"),
+        ([ended()], "override: nobody answers"),
+        ([ended("failed", "none")], "override: nobody answers"),
+        ([ended(), ASKED, UNDO, undone("succeeded")], "override: nobody answers"),
+        ([ended(), ASKED, BLOCKED], "not undone: it is not what the step left behind"),
+    ],
+)
+def test_broken_glass_is_in_human_hands_whatever_came_of_it(after: Sequence[Event], reason: str) -> None:
+    found = account_of(proposed(), BROKEN_GLASS, started(), *after)
+    assert (found.status, found.is_overridden, found.is_unchanged) == ("requires_manual", True, False)
+    assert found.reason == reason
+
+
+def test_a_reminder_changes_nothing() -> None:
+    late = ApprovalReminded(at=NOW + timedelta(minutes=5), proposal_id=P1)
+    assert account_of(proposed(), late) == account_of(proposed())
 
 
 def test_two_who_skip_are_both_named() -> None:
