@@ -17,7 +17,6 @@ from bot.catalog.checking import closest
 from bot.catalog.expressions import VARIABLES, Condition, ConditionError
 from bot.catalog.parts import Book
 from bot.catalog.places import environments_of
-from bot.catalog.schedule import never_comes
 from bot.catalog.schema import Catalog, Runbook, Step
 
 _TOKEN = re.compile(
@@ -68,10 +67,6 @@ def _never(book: Book, runbook: Runbook, catalog: Catalog) -> None:
         book.document.report(
             "RB063", "none of its symptoms holds a word that could be found", ("trigger", "symptoms")
         )
-    if trigger.schedule is not None and never_comes(trigger.schedule.cron):
-        book.document.report(
-            "RB063", f"{trigger.schedule.cron!r} names a day that no month has", ("trigger", "schedule")
-        )
     if trigger.condition is not None:
         _condition(book, runbook, catalog, allowed)
 
@@ -119,13 +114,19 @@ def _allowed(runbook: Runbook, catalog: Catalog) -> set[str]:
         ):
             if scopes is not None:
                 found &= {*scopes, *catalog.promotions.get(digest, ())}
-        found &= _places(step, catalog) or found
+        found &= _places(step, catalog, found)
     return found
 
 
-def _places(step: Step, catalog: Catalog) -> set[str]:
-    """Where a command or workload stands, as far as it is written out; the empty set where only a run knows."""
-    return (environments_of(step, catalog) or set()) if step.type in ("shell", "kubernetes") else set()
+def _places(step: Step, catalog: Catalog, otherwise: set[str]) -> set[str]:
+    """Where a command or workload stands, as far as it is written out; `otherwise` where only a run knows.
+
+    A command on hosts of several environments is refused in each: one step may not touch two.
+    """
+    places = environments_of(step, catalog) if step.type in ("shell", "kubernetes") else None
+    if step.type == "shell" and places is not None and len(places) > 1:
+        return set()
+    return places or otherwise
 
 
 # ---------------------------------------------------------------- always together

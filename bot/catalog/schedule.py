@@ -30,7 +30,6 @@ _FIELDS: tuple[tuple[str, int, int, tuple[str, ...]], ...] = (
     ("month", 1, 12, _MONTHS),
     ("day of the week", 0, 7, _DAYS),
 )
-_LONGEST = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _SOME_TIME = datetime(2024, 1, 1, tzinfo=UTC)
 """A leap year begins: whatever comes round at all comes round within the eight years after it."""
 _A_CHANGE = timedelta(hours=3)
@@ -66,34 +65,6 @@ def check_timezone(name: str) -> None:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError) as error:
         raise BadInput(f"there is no time zone {name!r}", hint="for instance UTC or Europe/Berlin") from error
-
-
-def never_comes(text: str) -> bool:
-    """Whether a cron expression names only days that none of its months has: 30 February.
-
-    With a day of the week beside it there is always a day: of the two, either is enough.
-    """
-    try:
-        check_cron(text)
-    except BadInput:
-        return False
-    _, _, day, month, weekday = text.split()
-    if day.startswith("*") or not weekday.startswith("*"):
-        return False
-    (_, low, high, words), (_, first, last, names) = _FIELDS[2:4]
-    earliest = min(_values(day, low, high, words))
-    return all(_LONGEST[one - 1] < earliest for one in _values(month, first, last, names))
-
-
-def _values(text: str, low: int, high: int, words: tuple[str, ...]) -> set[int]:
-    """Every number a field stands for."""
-    found: set[int] = set()
-    for part in text.split(","):
-        span, _, every = part.partition("/")
-        ends = [low, high] if span == "*" else [_number(word, low, words) or 0 for word in span.split("-")]
-        last = ends[-1] if len(ends) > 1 or not every else high
-        found.update(range(ends[0], last + 1, int(every or 1)))
-    return found
 
 
 def next_tick(schedule: Schedule, *, after: datetime) -> datetime | None:

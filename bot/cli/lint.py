@@ -59,6 +59,7 @@ def lint(
     if not path.is_dir():
         what = "is a file, not the catalog's folder" if path.exists() else "does not exist"
         tell(f"cannot check {str(path)!r}: it {what}")
+        tell("hint: name the catalog's folder, or set BOT_CATALOG")
         context.exit(COULD_NOT_RUN)
 
     from bot.actions.registry import input_models
