@@ -39,7 +39,9 @@ def runbook_for(doors: Doors, caller: ApiCaller, name: str) -> Runbook:
     near = nearest(name, list(known))
     raise NotFound(
         f"there is no runbook {name[:60]!r}",
-        hint=f"did you mean {near!r}?" if near else "`GET /api/v1/runbooks` lists them",
+        hint=f"did you mean {near!r}?"
+        if near
+        else "`GET /api/v1/runbooks` lists them, and so does `runbookctl list`",
     )
 
 

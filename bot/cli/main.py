@@ -46,6 +46,11 @@ SECTIONS: Mapping[str, Table] = MappingProxyType(
                 "Let an action or runbook, as it is now, into an environment.",
             ),
         },
+        "The running bot": {
+            "token": ("bot.cli.token:token", "Mint a token for trying the API out."),
+            "start": ("bot.cli.start:start", "Start a runbook, or see what it would do."),
+            "cancel": ("bot.cli.cancel:cancel", "Stop a run."),
+        },
         "What happened": {
             "history": ("bot.cli.history:history", "List the runs, newest first."),
             "run": ("bot.cli.run:run", "Tell one run: its steps, who decided, what came of it."),

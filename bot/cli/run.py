@@ -50,6 +50,11 @@ def show(*, run_id: str, path: Path | None, as_json: bool) -> None:
     if as_json:
         put_json(record.to_json())
         return
+    put_run(record)
+
+
+def put_run(record: RunRecord) -> None:
+    """A run as a person reads it."""
     put_facts(_facts(record))
     for place, step in enumerate(record.steps, start=1):
         if step.phase == "steps" or step.proposals or step.not_planned:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from collections.abc import Iterator
 from html.parser import HTMLParser
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,9 +15,10 @@ from schemathesis.checks import CHECKS
 from bot.api.openapi import openapi
 from bot.api.page import CONTENT_SECURITY_POLICY, page
 from bot.api.routes import ROUTES
+from tests.api.served import Served
 from tests.api.test_every_route import TEAMS
 from tests.stories.catalogs import FLUSH
-from tests.stories.stage import ALERTMANAGER_SECRET, Stage
+from tests.stories.stage import ALERTMANAGER_SECRET
 from tests.stories.test_deciding import PARAMS
 
 DOCUMENT = openapi(ROUTES)
@@ -99,46 +97,10 @@ def test_what_a_description_says_is_text_on_the_page_and_nothing_else() -> None:
     assert not [tag for tag, attrs in tags.seen if tag in ("script", "b") or "x" in attrs]
 
 
-class Served:
-    """The whole bot in a thread of its own, for a client that knows nothing of our event loop."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._up, self._down = threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="served", daemon=True)
-        self.url = ""
-        self.token = ""
-        self.run_id = ""
-
-    async def _serve(self) -> None:
-        runbooks = {"flush": FLUSH, "scale": PARAMS}
-        async with Stage.open(self._folder, runbooks=runbooks, inventory=TEAMS) as stage:
-            self.token = stage.token(
-                "viewer", "operator", "approver", subject="fuzz", email="alice@acme.example"
-            )
-            starter = stage.token("operator", subject="starter")
-            _, run = await stage.call(
-                "POST", "/api/v1/runbooks/execute", token=starter, json={"runbook_name": "flush"}
-            )
-            await stage.rest()
-            self.run_id = run["run_id"]
-            self.url = f"http://127.0.0.1:{stage.app.port}"
-            self._up.set()
-            await asyncio.to_thread(self._down.wait)
-
-    def __enter__(self) -> Served:
-        self._thread.start()
-        assert self._up.wait(60)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._down.set()
-        self._thread.join(60)
-
-
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with Served(tmp_path_factory.mktemp("served")) as running:
+    runbooks = {"flush": FLUSH, "scale": PARAMS}
+    with Served(tmp_path_factory.mktemp("served"), runbooks=runbooks, inventory=TEAMS) as running:
         yield running
 
 
@@ -158,7 +120,7 @@ OPERATIONS = [(path, method) for path, methods in DOCUMENT["paths"].items() for 
 @pytest.mark.parametrize(("path", "method"), OPERATIONS, ids=[f"{m} {p}" for p, m in OPERATIONS])
 @pytest.mark.parametrize("mode", ["positive", "negative"])
 def test_made_up_requests_get_no_5xx_and_nothing_outside_the_description(
-    served: Served, path: str, method: str, mode: str
+    served: Served, token: str, run_id: str, path: str, method: str, mode: str
 ) -> None:
     schema = schemathesis.openapi.from_dict(DOCUMENT)
     schema.config.update(base_url=served.url)
@@ -167,7 +129,7 @@ def test_made_up_requests_get_no_5xx_and_nothing_outside_the_description(
         pytest.skip("nothing of it can be wrong")
     checks = [check for check in CHECKS.get_all() if check.__name__ in HELD]
     assert len(checks) == len(HELD)
-    credentials = {"bearer": served.token, "alertmanager": ALERTMANAGER_SECRET, "pagerduty": "", "": ""}
+    credentials = {"bearer": token, "alertmanager": ALERTMANAGER_SECRET, "pagerduty": "", "": ""}
     door = next((name for one in told["security"] for name in one), "")
     headers = {"Authorization": f"Bearer {credentials[door]}"} if credentials[door] else {}
     met: set[int] = set()
@@ -183,7 +145,7 @@ def test_made_up_requests_get_no_5xx_and_nothing_outside_the_description(
     @given(case=schema[path][method].as_strategy(generation_mode=schemathesis.GenerationMode(mode)))
     def holds(case: Any) -> None:
         if mode == "positive":
-            _make_real(case, served)
+            _make_real(case, run_id)
         # A longer line is refused before there is a request: that answer is the HTTP library's, and no part of the API.
         assume(len(case.as_transport_kwargs()["url"] + str(case.query)) < LINE_LIMIT)
         response = case.call(headers=headers)
@@ -195,10 +157,22 @@ def test_made_up_requests_get_no_5xx_and_nothing_outside_the_description(
         assert met & {200, 202}, "it never got past the door, so nothing was tried"
 
 
-def _make_real(case: Any, served: Served) -> None:
+@pytest.fixture(scope="module")
+def token(served: Served) -> str:
+    """Holds every role for every team."""
+    return served.token("viewer", "operator", "approver", email="alice@acme.example")
+
+
+@pytest.fixture(scope="module")
+def run_id(served: Served) -> str:
+    """A run that waits for a decision."""
+    return served.started("flush")
+
+
+def _make_real(case: Any, run_id: str) -> None:
     """Made-up names are all unknown; behind known ones is where things could break."""
     places = case.path_parameters or {}
-    real = {"run_id": served.run_id, "name": "flush"}
+    real = {"run_id": run_id, "name": "flush"}
     places.update({name: real[name] for name in places})
     if isinstance(case.body, dict) and "runbook_name" in case.body:
         case.body |= {"runbook_name": "scale", "environment": ""}
