@@ -51,7 +51,8 @@ def undo_one(run: Run, intent: UndoOne, ground: Ground) -> tuple[Event, ...]:
             hint="put it right by hand and say so, or leave it",
         )
     permission = _permit(ground, "undo this step")
-    reason = intent.reason or f"step {state.step.name} alone, as {ground.caller.actor.called} chose"
+    after = ", ".join(one.step.name for one in run.done_after(state.key))
+    reason = intent.reason or (f"out of order: {after} came after it and still stands" if after else "")
     return (undo_requested(ground, reason, permission=permission, step=intent.step),)
 
 

@@ -310,7 +310,7 @@ class RunThread(RunVoice):
         before = self.run.events[version - 2] if version > 1 else None
         if isinstance(before, UnknownSettled | UndoSettled | CheckSettled) and before.at == event.at:
             return  # that decision has just said it
-        yield self._decided(event, version, StepKey())
+        yield self._decided(event, version, event.step or StepKey())
 
     # ------------------------------------------------------------ outcomes
 

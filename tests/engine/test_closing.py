@@ -47,8 +47,10 @@ async def test_an_incident_with_a_source_of_its_own_waits_for_it(restarted: Open
     clock = VirtualClock()
     house = await restarted(FILES, clock=clock)
     paged = await house.page()
-    by_hand = (await house.asked(await house.start("turn"))).incident_id
+    run = await house.asked(await house.start("turn"))
+    by_hand = run.incident_id
     clock.pass_time(30 * MINUTE)
+    await house.finished(run.id)
     await house.until_incident(paged.incident_id, lambda one: one.open_suggestion is None)
     clock.pass_time(3 * DAY)
     house = await restarted(FILES, clock=clock)

@@ -169,8 +169,8 @@ class Stage:
             (message["ts"], element, block["block_id"])
             for message in self.slack.messages(INCIDENTS)
             for block in message.get("blocks") or ()
-            if block["type"] == "actions" and message.get("app_id") == acme.RUNBOOK_APP.id
-            for element in block["elements"]
+            if message.get("app_id") == acme.RUNBOOK_APP.id
+            for element in _elements_of(block)
             if (element.get("text") or element.get("placeholder") or {}).get("text") == label
         ]
 
@@ -182,6 +182,16 @@ class Stage:
             return view if view.get("submit") else {}
 
         return await self.slack.until(filled, what=f"a form for {who}")
+
+    async def refused_form(self, who: str) -> str:
+        """What the form on this person's screen says instead of asking anything."""
+
+        def said() -> str:
+            view = self.slack.modal(who) or {}
+            words = " ".join(block["text"]["text"] for block in view.get("blocks") or ())
+            return "" if view.get("submit") or "One moment" in words else words
+
+        return str(await self.slack.until(said, what=f"a form that refuses {who}"))
 
     async def told(self, who: str, *, times: int = 1) -> str:
         """What only this person was told, the latest of so many."""
@@ -295,6 +305,13 @@ class Stage:
         for message in self.slack.messages(INCIDENTS):
             if message.get("app_id") == acme.RUNBOOK_APP.id:
                 yield str(message["text"])
+
+
+def _elements_of(block: Json) -> list[Json]:
+    """The buttons and menus of a block."""
+    if block["type"] == "actions":
+        return list(block["elements"])
+    return [block["accessory"]] if block["type"] == "section" and block.get("accessory") else []
 
 
 def _settings(folder: Path, slack: Sandbox, host: StoryHost, mode: Mode, more: Mapping[str, str]) -> Settings:

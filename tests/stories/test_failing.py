@@ -84,6 +84,28 @@ async def test_an_undo_that_fails_stops_there_and_lists_what_is_left(tmp_path: P
         assert stage.host.ran[-2:] == ["queue fill", "traffic restore"]
 
 
+async def test_where_the_walk_back_stopped_each_step_that_is_left_has_its_own_buttons(tmp_path: Path) -> None:
+    async with Stage.open(tmp_path, runbooks={"three": THREE}) as stage:
+        for command in ("traffic shift", "queue drain", "traffic restore", "systemctl start checkout"):
+            stage.host.prints(command, "ok\n")
+        stage.host.prints("systemctl restart checkout", "unit checkout failed\n", status=1)
+        stage.host.prints("queue fill", "broker is down\n", status=2)
+        await _approve_all(stage, times=3)
+        stage.reading.write_down("the third step failed, and so did the undo of the second")
+        _, shift, _ = stage.shown("Undo this one")[-1]
+        assert "OUT OF ORDER: drain came after it and still stands." in shift["confirm"]["text"]["text"]
+        await stage.click(BOB, "Undo this one")
+        await stage.tell("Bob undoes the first step all the same")
+        assert stage.host.ran[-2:] == ["queue fill", "traffic restore"]
+        await stage.click(ALICE, "Leave it")
+        await stage.tell("Alice leaves the second as it is")
+        await stage.click(BOB, "Done by hand")
+        await stage.tell("Bob has filled the queue by hand")
+        stage.check("rollback_stopped")
+        (run,) = await stage.runs()
+        assert run.status == "rolled_back"
+
+
 @pytest.mark.parametrize("choice", ["It is done", "Try again", "Undo", "Stop here"])
 async def test_a_lost_answer_is_put_to_people(tmp_path: Path, choice: str) -> None:
     async with Stage.open(tmp_path, runbooks={"restart": TWO_STEPS}) as stage:

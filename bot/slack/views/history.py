@@ -30,7 +30,7 @@ from bot.runs.policy import is_on_call
 from bot.slack import text
 from bot.slack.blocks import context, section
 from bot.slack.views.drawn import Drawn, drawn, said
-from bot.slack.views.people import MOST_MENTIONS, OVERRIDE, mentions, on_call, who, why_permitted
+from bot.slack.views.people import BY_NAME, MOST_MENTIONS, OVERRIDE, mentions, on_call, who, why_permitted
 
 OUTPUT_ROOM = 1500
 SETTLED_WORDS = {
@@ -81,7 +81,14 @@ def overridden(event: StepOverridden, *, step: str, asked: Asked) -> Drawn:
         f"*{OVERRIDE}* by {who(event.actor)}: {step} runs without the approval of {needed} it asks for. "
         f"Reason: {_reason(event.reason)}"
     )
-    return _with_why(words, event.permission, event.actor, more=f"digest {text.short_id(event.digest)}")
+    small = [_why_override(event.permission, event.actor), f"digest {text.short_id(event.digest)}"]
+    return said(words, " · ".join(small))
+
+
+def _why_override(permission: Permission, actor: Actor) -> str:
+    why = why_permitted(permission, actor)
+    why = "named in the catalog" if why == BY_NAME else why
+    return f"{text.capital(why)}, to break glass{_read(permission)}"
 
 
 def skipped(event: StepSkipped, *, step: str, people: int, asked: Asked) -> Drawn:
@@ -129,15 +136,15 @@ def decision(event: Decision, *, step: str) -> Drawn:  # noqa: C901 - one arm pe
             )
             return _with_why(words, event.permission, event.actor)
         case UndoRequested():
-            return _undo_requested(event)
+            return _undo_requested(event, step)
 
 
-def _undo_requested(event: UndoRequested) -> Drawn:
+def _undo_requested(event: UndoRequested, step: str) -> Drawn:
     if event.actor is None or event.permission is None:
         return said(
             f"*Undoing by itself*, as the runbook says (rollback_on_failure).{_because(event.reason)}"
         )
-    what = "" if event.step is None else " of one step alone"
+    what = "" if event.step is None else f" of {step} alone"
     return _with_why(
         f"*Undo{what}* asked by {who(event.actor)}.{_because(event.reason)}", event.permission, event.actor
     )
@@ -153,9 +160,12 @@ def _voided(event: ProposalVoided, step: str) -> Drawn:
 
 def _with_why(words: str, permission: Permission, actor: Actor, *, more: str = "") -> Drawn:
     why = why_permitted(permission, actor)
-    read = f" (members read {text.clock(permission.members_read_at)})" if permission.members_read_at else ""
-    small = " · ".join(filter(None, [f"{text.capital(why)}{read}" if why else "", more]))
+    small = " · ".join(filter(None, [f"{text.capital(why)}{_read(permission)}" if why else "", more]))
     return said(words, small) if small else said(words)
+
+
+def _read(permission: Permission) -> str:
+    return f" (members read {text.clock(permission.members_read_at)})" if permission.members_read_at else ""
 
 
 def _reason(reason: str) -> str:
@@ -279,7 +289,7 @@ def reminder(asked: Asked, *, what: str, until: datetime, is_open: bool) -> Draw
 
 def escalated(to: Escalation, *, what: str, is_open: bool) -> Drawn:
     """Nobody decided in time, and whose turn it is now; or why nobody could be asked."""
-    name = on_call(to.entry) if is_on_call(to.entry) else text.value(to.entry, 80)
+    name = f"whoever is {on_call(to.entry)}" if is_on_call(to.entry) else text.value(to.entry, 80)
     if not to.approvers:
         return said(
             f"*Not escalated:* nobody decided {what} in time, and {name} could not be asked: "

@@ -261,8 +261,8 @@ def _after_that(one: Offer) -> str:
     if not one.next_asked:
         return "After that it does not run."
     if is_on_call(one.next_asked):
-        return f"After that whoever is {on_call(one.next_asked)} is asked too."
-    return f"After that {text.value(one.next_asked, 60)} is asked too."
+        return f"After that whoever is {on_call(one.next_asked)} will be asked too."
+    return f"After that {text.value(one.next_asked, 60)} will be asked too."
 
 
 def _progress(one: Offer) -> str:

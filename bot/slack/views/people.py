@@ -8,6 +8,8 @@ from bot.slack import text
 
 MOST_MENTIONS = 24
 
+BY_NAME = "named in the catalog as approver"
+
 OVERRIDE = "🟥 OVERRIDE"
 """How broken glass is marked wherever it shows: red for the eye, and the word for whoever sees no colour."""
 
@@ -36,7 +38,7 @@ def why_permitted(permission: Permission, actor: Actor) -> str:
     if not via:
         return ""
     if via == actor.id or via.lower() == actor.person:
-        return "named in the catalog as approver"
+        return BY_NAME
     if is_user_group(via):
         return f"member of user group {text.value(via, 40)}"
     if is_on_call(via):
