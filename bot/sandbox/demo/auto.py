@@ -172,7 +172,8 @@ async def _is_told(world: World) -> bool:
     incidents = await world.app.journal.incidents()
     paged = [one for one in incidents if not any(key.startswith(f"{ANOMALY}:") for key in one.origins)]
     unheard = await world.app.journal.unanswered()
-    return not unheard and all(one.status == "resolved" for one in paged) and world.app.courier.is_idle
+    is_idle = world.app.courier.is_idle and (world.app.pager is None or world.app.pager.is_idle)
+    return not unheard and all(one.status == "resolved" for one in paged) and is_idle
 
 
 def told(world: World) -> str:

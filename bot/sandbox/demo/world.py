@@ -1,7 +1,7 @@
 """Everything of the demo put together, started in order and stopped in reverse.
 
-    payments service → its host (SSH) → payment-api in its cluster → catalog and settings → local Slack → bot
-    → PagerDuty's webhook and anomaly detection → monitoring
+    payments service → its host (SSH) → payment-api in its cluster → PagerDuty's API → catalog and settings
+    → local Slack → bot → PagerDuty's webhook and anomaly detection → monitoring
 
 The bot is the real `App`, given settings that name the sandbox; it is told nothing else. Everything listens on
 127.0.0.1, on free ports but for the page.
@@ -22,11 +22,12 @@ from bot.sandbox.demo.anomalies import AnomalyDetection
 from bot.sandbox.demo.folder import PAYMENT_API_PORT, PAYMENTS_PORT, Folder
 from bot.sandbox.demo.host import PaymentsHost
 from bot.sandbox.demo.http import payment_api_http, payments_http
-from bot.sandbox.demo.pagerduty import PAYMENT_API, PagerDuty
+from bot.sandbox.demo.pagerduty import PAYMENT_API, USERS, PagerDuty
 from bot.sandbox.demo.payment_api import BAD_RELEASE, PaymentApi
 from bot.sandbox.demo.payments import Payments
 from bot.sandbox.demo.watch import EVERY_S, State, Watch
 from bot.sandbox.page_routes import Scenario
+from bot.sandbox.pagerduty import Change, PagerDutyApi
 from bot.sandbox.protocol import NotThere
 from bot.sandbox.server import Sandbox
 from bot.settings import Settings
@@ -57,8 +58,12 @@ class World:
         self.slack = Sandbox(acme.workspace(), you=acme.ALICE)
         self._webhook_secret = secrets.token_urlsafe(32)
         self._jwt_secret = secrets.token_urlsafe(48)
-        self.pagerduty = PagerDuty(self.slack, secret=self._webhook_secret)
-        self.api_pagerduty = PagerDuty(self.slack, secret=self._webhook_secret, service=PAYMENT_API)
+        self._pager_token = secrets.token_urlsafe(24)
+        self.pager_api = PagerDutyApi(USERS, token=self._pager_token)
+        self.pagerduty = PagerDuty(self.slack, self.pager_api, secret=self._webhook_secret)
+        self.api_pagerduty = PagerDuty(
+            self.slack, self.pager_api, secret=self._webhook_secret, service=PAYMENT_API
+        )
         self._anomalies = AnomalyDetection(secret=self._jwt_secret)
         self._watch_every_s = watch_every_s
         self._things = AsyncExitStack()
@@ -98,6 +103,9 @@ class World:
         await self.payment_api.start(kubeconfig=self.folder.kubeconfig)
         self._things.push_async_callback(self.api_http.stop)
         await self.api_http.start()
+        self._things.push_async_callback(self.pager_api.stop)
+        await self.pager_api.start()
+        self.pager_api.on_change = self._heard_by_pagerduty
         self.folder.copy_catalog({PAYMENTS_PORT: self.http.port, PAYMENT_API_PORT: self.api_http.port})
         self._things.push_async_callback(self.slack.stop)
         await self.slack.start(port=page_port)
@@ -107,6 +115,10 @@ class World:
         self._listen_to_the_world(f"http://127.0.0.1:{self._app.port}")
         for scenario in self._scenarios():
             self.slack.add_scenario(scenario)
+
+    async def _heard_by_pagerduty(self, change: Change) -> None:
+        for pagerduty in (self.pagerduty, self.api_pagerduty):
+            await pagerduty.heard(change)
 
     def _listen_to_the_world(self, bot: str) -> None:
         self.pagerduty.webhook_url = self.api_pagerduty.webhook_url = f"{bot}/webhooks/pagerduty"
@@ -150,6 +162,8 @@ class World:
                 "KUBECONFIG": str(self.folder.kubeconfig),
                 "BOT_JWT_SECRET": self._jwt_secret,
                 "PAGERDUTY_WEBHOOK_SECRETS": self._webhook_secret,
+                "PAGERDUTY_WRITE_TOKEN": self._pager_token,
+                "PAGERDUTY_API_URL": self.pager_api.url,
                 "BOT_LOG_LEVEL": "warning",
                 "BOT_LOG_FORMAT": "console",
             }
