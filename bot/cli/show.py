@@ -118,31 +118,40 @@ def action_told(catalog: Catalog, action: Step) -> dict[str, Any]:
 
 
 def _step(step: Step) -> dict[str, Any]:
-    from bot.catalog.describing import how_it_is_undone, what_it_does
-
-    shown = _bound(step)
-    undone = shown
-    if shown.rollback is not None and shown.rollback.step is not None:
-        way_back = shown.rollback.model_copy(update={"step": _bound(shown.rollback.step)})
-        undone = shown.model_copy(update={"rollback": way_back})
     return {
         "name": step.name,
         "type": step.type,
         "action": step.action or "",
-        "does": what_it_does(shown),
-        "undo": how_it_is_undone(undone),
+        "arguments": step.arguments,
+        "does": _does(step),
+        "undo": _undo(step),
         "check": _check(step.check),
     }
 
 
-def _bound(step: Step) -> Step:
-    """The step with what it gives to its action put in."""
+def _does(step: Step) -> str:
+    """What it does, after what it is given: two uses of one action differ in nothing else."""
     from bot.catalog.binding import in_terms_of
+    from bot.catalog.describing import what_it_does
 
     if not step.arguments:
-        return step
+        return what_it_does(step)
     defaults = {param.name: param.default for param in step.params if param.default is not None}
-    return step.model_copy(update={"input": in_terms_of(step.input, {**defaults, **step.arguments})})
+    bound = step.model_copy(update={"input": in_terms_of(step.input, {**defaults, **step.arguments})})
+    given = ", ".join(f"{name}: {_value(value)}" for name, value in step.arguments.items())
+    return f"{step.action} ({given}): {what_it_does(bound)}"
+
+
+def _undo(step: Step) -> str:
+    from bot.catalog.describing import how_it_is_undone
+
+    way_back = step.rollback.step if step.rollback is not None else None
+    return _does(way_back) if way_back is not None else how_it_is_undone(step)
+
+
+def _value(value: object) -> str:
+    """As a catalog file has it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _param(param: Param) -> dict[str, Any]:
@@ -196,7 +205,7 @@ def _put_runbook(told: Mapping[str, Any]) -> None:
             ("params", "\n".join(map(_param_in_words, told["params"])) or None),
             ("check", _check_in_words(told["check"])),
             (
-                "failing",
+                "on failure",
                 "undoes every step that had an effect, last first" if told["rollback_on_failure"] else None,
             ),
             ("dry run", "always: it only says what would happen" if told["dry_run"] else None),

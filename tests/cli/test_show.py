@@ -48,8 +48,9 @@ def test_list_can_be_narrowed() -> None:
 def test_a_runbook_is_told_with_its_steps_trigger_approvers_and_undo() -> None:
     told = json.loads(ctl("show", "disable-new-checkout", "--json").stdout)
     first, second = told["steps"]
-    assert first["does"] == "sends PUT https://flags.acme.example/api/v1/flags/new-checkout"
-    assert first["undo"] == "sends PUT https://flags.acme.example/api/v1/flags/new-checkout"
+    sent = "sends PUT https://flags.acme.example/api/v1/flags/new-checkout"
+    assert first["does"] == f"set-feature-flag (flag: new-checkout, enabled: false): {sent}"
+    assert first["undo"] == f"set-feature-flag (flag: new-checkout, enabled: true): {sent}"
     assert second["does"].startswith("restart deployment payment-workers in namespace payments")
     assert (told["where"], told["rollback_on_failure"]) == ({"scopes": ["prod"], "promoted_to": []}, True)
     assert "the metric error_rate" in told["fits"]
@@ -62,8 +63,8 @@ def test_a_runbook_is_told_with_its_steps_trigger_approvers_and_undo() -> None:
 
 def test_a_runbook_is_told_in_words() -> None:
     out = ctl("show", "scale-payment-api").stdout
-    assert "check    error_rate is checked after 10 min, worse above 2.5\n" in out
-    assert "params   replicas (" in out
+    assert "check       error_rate is checked after 10 min, worse above 2.5\n" in out
+    assert "params      replicas (" in out
     assert (
         "payment-api  prod         scale-out       1 of S0PAYMENTS, amira@acme.example, luis@acme.example"
         in out
