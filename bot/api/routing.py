@@ -18,6 +18,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from inspect import cleandoc
 from typing import Any, Generic, Literal, TypeVar, cast
 from urllib.parse import urlsplit
 
@@ -151,7 +152,9 @@ def route(
             path=path,
             name=handler.__name__,
             summary=summary,
-            what=" ".join((handler.__doc__ or "").split()),
+            what="\n\n".join(
+                " ".join(part.split()) for part in cleandoc(handler.__doc__ or "").split("\n\n")
+            ),
             section=section,
             entry=entry,
             role=role,

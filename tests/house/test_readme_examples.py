@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 from bot.actions.registry import input_models
 from bot.catalog.loader import check
 from bot.engine.simulation.fixture import read_fixture
+from tests.api.served import Served
+from tests.stories.stage import JWT_SECRET
 
 README = Path(__file__).parents[2] / "README.md"
 FIXTURE = "fixture.yaml"
@@ -52,6 +60,58 @@ def test_the_json_it_sends_is_json() -> None:
     bodies = [
         body for example in examples("sh") for body in re.findall(r"-d '(\{.*?\})'", example, re.DOTALL)
     ]
-    assert [sorted(json.loads(body)) for body in bodies] == [
-        ["anomaly_id", "anomaly_score", "metric_name", "service_id", "value"]
-    ]
+    assert len(bodies) >= 4
+    assert all(isinstance(json.loads(body), dict) for body in bodies)
+
+
+RUNBOOK = """
+    trigger: { service_id: session-cache, symptoms: [stale sessions] }
+    params:
+      database: { type: int, minimum: 0, maximum: 15, default: 0 }
+    steps:
+      - { name: clear, command: "redis-cli -n {{ params.database }} FLUSHDB", irreversible: true }
+    safety: { scopes: [staging] }
+"""
+CATALOG = """
+environments:
+  staging: { approvers: [oncall] }
+hosts:
+  cache-1: { environment: staging, address: 127.0.0.1, port: PORT, user: runbook }
+services:
+  session-cache: { team: platform, channel: "#incidents", host: cache-1 }
+groups:
+  oncall: [S0ONCALL]
+default_channel: "#incidents"
+"""
+
+
+def test_the_requests_it_shows_do_what_is_said_of_them(tmp_path: Path) -> None:
+    for program in ("bash", "curl", "jq"):
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed here")
+    (shown,) = (one for one in examples("sh") if "/runbooks/execute" in one)
+    with Served(tmp_path, runbooks={"clear-session-cache": RUNBOOK}, inventory=CATALOG) as served:
+        script = "\n".join(
+            [
+                "set -euo pipefail",
+                "curl() { command curl --fail-with-body --noproxy '*' \"$@\"; echo >&2; }",
+                f'runbookctl() {{ "{sys.executable}" -m bot.cli.main "$@"; }}',
+                shown.replace("https://bot.example.com", served.url),
+            ]
+        )
+        done = subprocess.run(
+            ["bash", "-c", script],
+            cwd=README.parent,
+            env={"PATH": os.defpath, "BOT_JWT_SECRET": JWT_SECRET, "PYTHONPATH": str(README.parent)},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "redis-cli -n '3' FLUSHDB" in done.stdout
+        assert "# clear-session-cache" in done.stdout
+        assert '{"status":"accepted"}' in done.stdout
+        (run,) = served.do(lambda stage: stage.runs())
+        assert run.cancel is not None
+        assert run.opened.values["incident"]["anomaly_score"] == 0.93
