@@ -107,17 +107,10 @@ def _draw(found: Statistics, file: Path) -> None:
 
 
 def _put(found: Statistics) -> None:
-    with_bars = is_terminal(sys.stdout)
-    columns = (
-        Column("action"),
-        *([Column("approved unchanged")] if with_bars else []),
-        *(Column(name, is_number=True) for name, _ in _COUNTS),
-        Column("median", is_number=True),
-        Column("9 in 10", is_number=True),
-    )
-    put_table(
-        columns, [tuple(_cells(one, with_bars=with_bars)) for one in found.actions], empty="no step yet"
-    )
+    if is_terminal(sys.stdout):
+        put_table(_SEEN, [_seen(one, found) for one in found.actions], empty=_NOTHING)
+    else:
+        put_table(_COUNTED, [tuple(_counted(one)) for one in found.actions], empty=_NOTHING)
     if found.candidates:
         put_line()
         put_heading("Always approved unchanged, never any trouble: candidates to tag as safe")
@@ -125,13 +118,47 @@ def _put(found: Statistics) -> None:
             put_line("  ", Marked(one.action, "good"), f", {one.unchanged} times")
 
 
-def _cells(one: ActionNumbers, *, with_bars: bool) -> Iterator[Cell]:
+_NOTHING = "no step yet"
+_SEEN = (
+    Column("action"),
+    Column("steps", is_number=True),
+    Column("approved unchanged"),
+    Column("decided in (9 in 10)"),
+    Column("what else"),
+)
+_COUNTED = (
+    Column("action"),
+    *(Column(name, is_number=True) for name, _ in _COUNTS),
+    Column("median", is_number=True),
+    Column("9 in 10", is_number=True),
+)
+
+
+def _seen(one: ActionNumbers, found: Statistics) -> tuple[Cell, ...]:
+    """For a person: a bar for the share, words for the rest."""
     from bot.runs.duration import duration
-    from bot.runs.statistics import bar
+    from bot.runs.statistics import bar, exceptions
+
+    is_candidate = one.is_candidate(at_least=found.candidate_from)
+    share = (
+        f"{bar(one.unchanged_share, width=6)} {one.unchanged} of {one.decided}" if one.decided > 0 else None
+    )
+    return (
+        Marked(one.action, "good" if is_candidate else ""),
+        one.steps,
+        share,
+        f"{duration(one.median_decide_s)} ({duration(one.p90_decide_s or 0)})"
+        if one.median_decide_s is not None
+        else None,
+        exceptions(one) or None,
+    )
+
+
+def _counted(one: ActionNumbers) -> Iterator[Cell]:
+    """For a pipe: every count in a column of its own."""
+    from bot.runs.duration import duration
 
     yield one.action
-    if with_bars:
-        yield f"{bar(one.unchanged_share, width=12)} {one.unchanged_share:.0%}" if one.decided else None
     for _, name in _COUNTS:
         yield getattr(one, name) or None
     for time_s in (one.median_decide_s, one.p90_decide_s):

@@ -99,9 +99,13 @@ def verdict(numbers: ActionNumbers, *, at_least: int = CANDIDATE_FROM, most: int
     """What is worth knowing about an action, the worst first, in so many words at most."""
     if numbers.is_candidate(at_least=at_least):
         return f"always approved unchanged, {numbers.unchanged} times: a candidate to tag as safe"
+    return exceptions(numbers, most=most) or "nothing stands out yet"
+
+
+def exceptions(numbers: ActionNumbers, *, most: int = 10) -> str:
+    """What else became of it than being approved as it was, the worst first: `2 rolled back, 1 failed`."""
     parts = [f"{count} {word}" for word, count in _notable(numbers) if count]
-    more = ", …" if len(parts) > most else ""
-    return ", ".join(parts[:most]) + more or "nothing stands out yet"
+    return ", ".join(parts[:most]) + (", …" if len(parts) > most else "")
 
 
 def _notable(numbers: ActionNumbers) -> Sequence[tuple[str, int]]:

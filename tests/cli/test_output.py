@@ -68,11 +68,11 @@ PROGRAM = f"import sys; sys.path.insert(0, {str(__import__('pathlib').Path(__fil
 )
 
 
-def at_a_terminal(*arguments: str, **environment: str) -> str:
+def at_a_terminal(program: str, *arguments: str, **environment: str) -> str:
     """What a person would see, escapes included."""
     ours, theirs = pty.openpty()
     started = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, *arguments],
+        [sys.executable, "-c", program, *arguments],
         stdout=theirs,
         stderr=theirs,
         env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "60", **environment},
@@ -104,21 +104,21 @@ def test_facts_stand_under_each_other_and_what_is_not_there_is_left_out() -> Non
 
 
 def test_a_terminal_gets_colour_and_rules() -> None:
-    seen = at_a_terminal("say", "table", NO_COLOR="")
+    seen = at_a_terminal(PROGRAM, "say", "table", NO_COLOR="")
     assert "\x1b[32msucceeded" in seen
     assert "─" in seen
 
 
 @pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
 def test_a_terminal_that_wants_no_colour_gets_none(environment: dict[str, str]) -> None:
-    seen = at_a_terminal("say", "table", **environment)
+    seen = at_a_terminal(PROGRAM, "say", "table", **environment)
     assert "succeeded" in seen
     assert not re.search(r"\x1b\[3\d", seen)
 
 
 @pytest.mark.parametrize("what", ["sneaky", "json"])
 def test_text_from_outside_cannot_steer_the_terminal(what: str) -> None:
-    seen = at_a_terminal("say", what, NO_COLOR="1")
+    seen = at_a_terminal(PROGRAM, "say", what, NO_COLOR="1")
     assert not {"\x1b[2J", "\x9b", "\u202e"} & {
         found for found in ("\x1b[2J", "\x9b", "\u202e") if found in seen
     }

@@ -6,6 +6,7 @@ import asyncio
 import csv
 import io
 import json
+import re
 import sqlite3
 import subprocess
 import sys
@@ -20,8 +21,10 @@ from bot.cli.main import main
 from bot.engine.rows import bring_up
 from bot.journal.base import Batch, Write
 from bot.journal.sqlite import SqliteJournal
+from tests.cli.test_output import at_a_terminal
 from tests.journal.samples import codec, reminded
 
+PROGRAM = "import sys; from bot.cli.main import main; main.main(sys.argv[1:])"
 DUMP = Path(__file__).parents[1] / "journal" / "version_1.sql"
 """Four runs: r1 succeeded, r2 was rejected, r3 was undone in part, r4 waits."""
 
@@ -178,6 +181,13 @@ def test_stats_name_candidates(journal: Path) -> None:
     few = ctl("stats", "--at-least", "1", journal=journal)
     assert "candidates to tag as safe\n  turn/a, 1 times" in few.stdout
     assert "candidates" not in ctl("stats", journal=journal).stdout
+
+
+def test_stats_at_a_terminal_are_bars_and_words(journal: Path) -> None:
+    seen = at_a_terminal(PROGRAM, "stats", "--journal", str(journal), COLUMNS="110")
+    rows = [re.sub(r"\x1b\[[\d;]*m", "", line).split() for line in seen.splitlines()]
+    assert ["turn/a", "4", "████░░", "2", "of", "3", "7.0", "s", "(7.0", "s)"] in [row[:10] for row in rows]
+    assert any(row[-2:] == ["1", "rejected"] for row in rows)
 
 
 def test_stats_are_drawn(journal: Path, tmp_path: Path) -> None:

@@ -21,11 +21,13 @@ from pathlib import Path
 
 from bot.catalog.schema import Catalog, Rules
 from bot.engine.driver import INTERRUPTED
+from bot.engine.rows import rows_of
 from bot.errors import Refused
 from bot.intake import incident as incidents
 from bot.intake.inbox import from_anomaly
-from bot.journal.base import HistoryQuery
+from bot.journal.base import HistoryQuery, Journal
 from bot.journal.codec import Codec
+from bot.journal.reads import derive
 from bot.journal.sqlite import SqliteJournal
 from bot.runs import events as run_events
 from bot.runs.events import (
@@ -246,6 +248,14 @@ async def _settle_undo(house: House, told: Told, run: Run, state: StepState) -> 
 # ---------------------------------------------------------------- what must hold
 
 
+async def assert_rows_are_those_of_a_rebuild(journal: Journal) -> None:
+    made = await derive(journal, rows_of)
+    assert set(await journal.runs(HistoryQuery(limit=1000))) == set(made.runs)
+    assert set(await journal.incidents(limit=1000)) == set(made.incidents)
+    there = [await journal.steps(row.run_id) for row in made.runs]
+    assert {row for rows in there for row in rows} == set(made.steps)
+
+
 async def all_runs(house: House) -> list[Run]:
     rows = await house.journal.runs(HistoryQuery(limit=1000))
     return [await house.ledger.run(row.run_id) for row in rows]
@@ -289,8 +299,9 @@ async def assert_asked_about(
 
 
 async def assert_told_true(house: House, told: Told, world: World) -> None:
-    """The end: nothing twice, nothing lost, the chains whole."""
+    """The end: nothing twice, nothing lost, the chains whole, every row what a rebuild would make."""
     runs = await all_runs(house)
+    await assert_rows_are_those_of_a_rebuild(house.journal)
     assert Counter(run.runbook.name for run in runs) == Counter(["heal", "doubt", "first", "second"])
     assert {run.runbook.name: run.status for run in runs} == {
         "heal": "rolled_back",
