@@ -47,7 +47,6 @@ from bot.engine.operations import Operations
 from bot.engine.pager import Pager
 from bot.engine.people import People
 from bot.engine.reception import Reception
-from bot.engine.records import Records
 from bot.engine.rows import bring_up
 from bot.engine.starting import Starting
 from bot.engine.stored import codec
@@ -313,9 +312,8 @@ async def _wire(
 
     async def in_brief() -> Sequence[str]:
         since = clock.now() - HOME_NUMBERS_SINCE
-        return summary(await records.statistics(NumbersQuery(since=since)), most=HOME_NUMBERS)
+        return summary(await operations.records.statistics(NumbersQuery(since=since)), most=HOME_NUMBERS)
 
-    records = Records(ledger=ledger)
     door = SlackDoor(
         Access(
             mode=settings.slack_mode,

@@ -31,6 +31,7 @@ from bot.runs.events import (
     RunId,
     StepApproved,
     StepKey,
+    StepOverridden,
     StepRejected,
     StepSkipped,
     UndoRequested,
@@ -38,6 +39,7 @@ from bot.runs.events import (
     UnknownSettled,
 )
 from bot.runs.policy import Caller, Memberships, Policy, forbid_self_approval, permit
+from bot.runs.questions import open_questions
 from bot.runs.state import Proposal, Run
 
 MOST_OPEN = 10_000
@@ -49,10 +51,11 @@ BREATH = 50
 _LONG_AFTER = datetime.max.replace(tzinfo=UTC)
 
 Kind = Literal["decide", "unknown", "undo", "check"]
-Deed = Literal["approved", "rejected", "skipped", "edited", "settled", "undone", "cancelled"]
+Deed = Literal["approved", "rejected", "skipped", "edited", "settled", "undone", "cancelled", "overrode"]
 
 _DEEDS: Mapping[type[Event], Deed] = {
     StepApproved: "approved",
+    StepOverridden: "overrode",
     StepRejected: "rejected",
     StepSkipped: "skipped",
     ParamsEdited: "edited",
@@ -80,14 +83,14 @@ class Ask:
     @property
     def until(self) -> datetime | None:
         """When it is too late; None where it waits for as long as it takes."""
-        return self.proposal.made.expires_at if self.kind == "decide" and self.proposal is not None else None
+        return self.proposal.expires_at if self.kind == "decide" and self.proposal is not None else None
 
     def is_for(self, caller: Caller, memberships: Memberships, *, now: datetime) -> bool:
         """Whether this person's answer would count now, by the rules of a click."""
         try:
             permit(self.policy.approvers, caller, memberships, now=now, to="decide this")
             if self.kind == "decide" and self.proposal is not None:
-                if self.proposal.made.expires_at <= now or _has_decided(self.proposal, caller.actor):
+                if self.proposal.expires_at <= now or _has_decided(self.proposal, caller.actor):
                     return False
                 forbid_self_approval(self.policy, caller, self.run.requester)
                 forbid_self_approval(self.proposal.made.asked, caller, self.run.requester)
@@ -175,7 +178,7 @@ class Board:
 
     def going_on(self) -> tuple[Matter, ...]:
         """Every open run, the latest first."""
-        runs = [matter for matter in self._matters.values() if not matter.is_suggestion]
+        runs = [one for one in self._matters.values() if not one.is_suggestion and not one.run.is_finished]
         return tuple(sorted(runs, key=lambda one: one.run.opened.at, reverse=True))
 
     def decisions_of(self, caller: Caller, *, most: int) -> tuple[Decided, ...]:
@@ -201,10 +204,11 @@ class Board:
         run = await self.operations.run(run_id)
         incident = await self.operations.incident(run.incident_id)
         self._remember(run)
-        if run.is_finished:
+        asks = tuple(self._asks(incident, run))
+        if run.is_finished and not asks:
             self._matters.pop(stream, None)
             return
-        self._matters[stream] = Matter(incident=incident, run=run, asks=tuple(self._asks(incident, run)))
+        self._matters[stream] = Matter(incident=incident, run=run, asks=asks)
 
     async def _take_incident(self, stream: str, incident_id: IncidentId) -> None:
         incident = await self.operations.incident(incident_id)
@@ -252,14 +256,8 @@ def _questions(run: Run) -> Iterator[tuple[Kind, StepKey | None, Proposal | None
     proposal = run.open_proposal if run.cancel is None else None
     if proposal is not None and not proposal.has_quorum and not proposal.made.asked.unattended:
         yield "decide", proposal.made.step, proposal
-    for state in run.steps.values():
-        if state.proposal is not None and state.proposal.is_unknown and not run.is_finished:
-            yield "unknown", state.key, state.proposal
-        if run.is_undoing and state.status in ("undo_unknown", "undo_failed", "undo_blocked"):
-            yield "undo", state.key, None
-    for step, checked in run.checks.items():
-        if run.is_asked_about(checked):
-            yield "check", step, None
+    for question in open_questions(run):
+        yield question.kind, question.step, None
 
 
 def _decisions(run: Run) -> Iterator[Decided]:

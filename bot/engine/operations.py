@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 from bot.catalog.params import ParamValue, parse_params
 from bot.catalog.schema import Catalog, Param, Runbook
+from bot.engine.advising import Advising
 from bot.engine.clock import Clock
 from bot.engine.entitlement import Entitlement
 from bot.engine.execution import Execution
@@ -24,6 +25,7 @@ from bot.engine.making import Maker, NotMade
 from bot.engine.opening import from_suggestion, opened_from
 from bot.engine.ports import ClickRef, Directory
 from bot.engine.proposing import changes_between, memberships_of
+from bot.engine.records import Records
 from bot.engine.starting import Start, Starting, again
 from bot.engine.suggesting import runbook_named, starters_for
 from bot.errors import AlreadyDecided, BadInput, Expired, NotFound, NotPermitted, Refused, Stale
@@ -39,6 +41,7 @@ from bot.runs.events import (
     CheckChoice,
     Choice,
     IncidentId,
+    ReportRequested,
     Result,
     RunId,
     RunOpened,
@@ -256,6 +259,26 @@ class Operations:
         await self._on_run(run_id, caller, Cancel(reason=reason))
         self.execution.stop(run_id)
 
+    async def export(self, run_id: RunId, caller: Caller) -> None:
+        """Have a finished run told as a document in its thread, once for what happened up to now."""
+        if caller.barred:
+            raise NotPermitted(f"you may not export this run: {caller.barred}")
+
+        async def once() -> None:
+            run = await self.ledger.run(run_id)
+            if not run.is_finished:
+                raise Refused("this run is still going on", hint="export it when it is over")
+            last = run.events[-1]
+            if isinstance(last, ReportRequested):
+                raise AlreadyDecided(
+                    f"the report is in the thread already: {last.actor.called} asked for it",
+                    hint="scroll down in the thread",
+                )
+            event = ReportRequested(at=self.clock.now(), actor=caller.actor)
+            await self.ledger.append(Change(run=run, run_events=(event,)))
+
+        await again(once)
+
     # ------------------------------------------------------------ starting
 
     async def choose(self, incident_id: IncidentId, runbook: str, caller: Caller) -> None:
@@ -287,6 +310,22 @@ class Operations:
     def entitlement(self) -> Entitlement:
         """Who may start and decide what."""
         return Entitlement(directory=self.directory, catalog=self.catalog, clock=self.clock)
+
+    @property
+    def records(self) -> Records:
+        """What the journal tells of past runs."""
+        return Records(ledger=self.ledger)
+
+    @property
+    def advising(self) -> Advising:
+        """What to do about something that is asked in words."""
+        suggester = self.starting.suggester
+        return Advising(ledger=self.ledger, suggester=suggester, catalog=self.catalog, clock=self.clock)
+
+    async def incident_in(self, channel: str, thread_ts: str) -> Incident | None:
+        """The incident whose thread this is."""
+        found = await self.starting.incident_at(channel, thread_ts)
+        return await self.ledger.incident(found) if found is not None else None
 
     def runbooks(self) -> tuple[Runbook, ...]:
         """Every runbook, by name."""

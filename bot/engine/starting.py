@@ -210,7 +210,7 @@ class Starting:
     ) -> tuple[Incident, tuple[Event, ...]]:
         """The incident whose thread this is, or a new one (with the event that opens it)."""
         if start.thread_ts:
-            found = await self._incident_at(start.channel, start.thread_ts)
+            found = await self.incident_at(start.channel, start.thread_ts)
             if found is not None:
                 return await self.ledger.incident(found), ()
         name = start.service or _only(runbook.trigger.services)
@@ -241,7 +241,8 @@ class Starting:
             )
         return incident, events
 
-    async def _incident_at(self, channel: str, thread_ts: str) -> IncidentId | None:
+    async def incident_at(self, channel: str, thread_ts: str) -> IncidentId | None:
+        """The incident that has its thread there."""
         rows = await self.ledger.journal.incidents(limit=THREADS_LOOK)
         return next(
             (row.incident_id for row in rows if (row.channel, row.thread_ts) == (channel, thread_ts)), None

@@ -460,6 +460,13 @@ class QuestionReminded(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReportRequested(Event):
+    """Somebody asked for the run as a document in its thread; nothing about the run changes."""
+
+    actor: Actor
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunFinished(Event):
     """The run is over; its slot and locks are free."""
 
@@ -499,6 +506,7 @@ EVENTS: Mapping[tuple[str, int], type[Event]] = {
     ("check-settled", 1): CheckSettled,
     ("question-reminded", 1): QuestionReminded,
     ("cancel-requested", 1): CancelRequested,
+    ("report-requested", 1): ReportRequested,
     ("run-finished", 1): RunFinished,
 }
 
@@ -532,5 +540,6 @@ RunEvent = (
     | CheckSettled
     | QuestionReminded
     | CancelRequested
+    | ReportRequested
     | RunFinished
 )

@@ -26,6 +26,7 @@ from bot.runs.events import (
     ProposalId,
     ProposalVoided,
     QuestionReminded,
+    ReportRequested,
     RunAdmitted,
     RunEvent,
     RunFinished,
@@ -137,6 +138,8 @@ def _changed(run: Run, event: RunEvent) -> Run:  # noqa: C901 - one arm per even
             return run
         case CancelRequested():
             return replace(run, cancel=event, is_walk_cancelled=run.is_undoing)
+        case ReportRequested():
+            return run
         case RunFinished():
             return replace(_out_of_line(run), finished=event, undo_request=None, admitted=None)
         case UndoRequested():

@@ -6,24 +6,27 @@ may never decide (a guest, a member of another workspace) is not told either, ex
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
-from bot.catalog.schema import Service
 from bot.engine.operations import Operations
+from bot.engine.simulation.story import simulate
 from bot.engine.starting import Start
 from bot.errors import BadInput, NotFound, NotPermitted
-from bot.journal.base import RunRow
+from bot.journal.base import NumbersQuery, RunRow
 from bot.runs.policy import Caller
 from bot.slack import commands, ids, text
 from bot.slack.answering import Answers
-from bot.slack.calls import SlackTrouble
 from bot.slack.commands import Command
 from bot.slack.directory import SlackDirectory
 from bot.slack.gateway import Gateway
 from bot.slack.interactions import Where
+from bot.slack.mentions import services_of
 from bot.slack.modals import Modals
 from bot.slack.views import answers as said
 from bot.slack.views.entitled import who_answer
+from bot.slack.views.foretold import foretold
+from bot.slack.views.numbers import numbers_answer
 from bot.slack.views.showing import LAST_RUNS, show_answer
 
 HISTORY_LINES = 15
@@ -46,6 +49,7 @@ class Commands:
         self._gateway = gateway
         self._answers = answers
         self._modals = modals
+        self._simulating = asyncio.Lock()
 
     async def perform(self, where: Where, typed: str) -> None:
         """Read it and do it; raises `Refused` with what would have fitted."""
@@ -75,6 +79,10 @@ class Commands:
                 return said.status_answer(rows, await self._links(rows))
             case "history":
                 return await self._history(command.service)
+            case "stats":
+                return await self._stats(command.service)
+            case "simulate":
+                return await self._simulate(command)
             case "who":
                 return await self._who(where, command.service, caller)
             case _:
@@ -99,13 +107,30 @@ class Commands:
         links = await self._links(shown)
         return said.history_answer(shown, links, service=name, is_all=len(rows) <= HISTORY_LINES)
 
+    async def _stats(self, service: str) -> str:
+        name = self._operations.entitlement.service_named(service).name if service else ""
+        found = await self._operations.records.statistics(NumbersQuery(service=name))
+        return numbers_answer(found, service=name)
+
+    async def _simulate(self, command: Command) -> str:
+        # One at a time: each is a whole engine for a moment.
+        async with self._simulating:
+            played = await simulate(
+                self._operations.catalog(),
+                command.service,
+                command.symptom,
+                environment=command.environment,
+                fail_at=command.fail_at,
+            )
+        return foretold(played, service=command.service, symptom=command.symptom)
+
     async def _who(self, where: Where, service: str, caller: Caller) -> str:
         entitlement = self._operations.entitlement
         if service:
             named = entitlement.service_named(service)
             answer = await entitlement.of_services([named], caller)
             return who_answer(answer, here=f"for {text.code(named.name, 80)}")
-        services = await self._services_of(where.channel)
+        services = await services_of(where.channel, self._operations, self._gateway)
         if not services:
             names = text.listed(
                 [text.code(one, 60) for one in sorted(entitlement.catalog().services)], most=20
@@ -115,19 +140,6 @@ class Commands:
             )
         answer = await entitlement.of_services(services, caller)
         return who_answer(answer, here=f"for the services of {text.mention(where.channel)}")
-
-    async def _services_of(self, channel: str) -> list[Service]:
-        """The services whose channel this is; one whose channel Slack does not know has its thread elsewhere."""
-        catalog = self._operations.entitlement.catalog()
-        found = []
-        for service in catalog.services.values():
-            name = service.channel or catalog.default_channel
-            try:
-                if name and await self._gateway.channel_id(name) == channel:
-                    found.append(service)
-            except SlackTrouble:
-                continue
-        return found
 
     # ------------------------------------------------------------ acting
 

@@ -18,7 +18,7 @@ from bot.errors import BadInput
 
 COMMAND = "/runbook"
 
-Verb = Literal["start", "list", "show", "status", "cancel", "history", "who", "help"]
+Verb = Literal["start", "list", "show", "status", "cancel", "history", "stats", "simulate", "who", "help"]
 VERBS: tuple[Verb, ...] = get_args(Verb)
 
 _STRAIGHT = str.maketrans(
@@ -28,8 +28,12 @@ _APOSTROPHE = re.compile(r"(?<=\w)[’'](?=\w)")
 _MASK = "\ue000"
 """Stands for an apostrophe inside a word (`isn't`) while quotes are read: nobody means a quote there."""
 _SHOWN = 60
+_NEAR = 0.75
 
-USAGE = "list | status | start NAME [key=value …] [--env E] [--dry-run] | show NAME | cancel | history | who | help"
+USAGE = (
+    "list | status | start NAME [key=value …] [--env E] [--dry-run] | show NAME | cancel | history | stats | "
+    'simulate SERVICE "SYMPTOM" | who | help'
+)
 HELP = (
     "*What I can do*\n"
     "• `/runbook list` shows every runbook, `/runbook show NAME` what one does, who may approve it and how it went\n"
@@ -39,8 +43,11 @@ HELP = (
     "• `/runbook start NAME --dry-run` shows what would run and runs nothing\n"
     "• `/runbook status` shows the runs that are not over, `/runbook cancel` stops one of this channel\n"
     "• `/runbook history` or `/runbook history SERVICE` shows how runs ended and who decided\n"
+    "• `/runbook stats` or `/runbook stats SERVICE` counts how often people took each action as it was\n"
+    '• `/runbook simulate SERVICE "SYMPTOM"` plays a page through and touches nothing; `--fail-at STEP` lets one fail\n'
     "• `/runbook who` shows who may approve what in this channel, `/runbook who SERVICE` for one service\n"
-    "In a thread use the message shortcut *Start a runbook* instead: Slack offers no commands there."
+    "In a thread, where Slack offers no commands, mention me with what is wrong, or use the message shortcut "
+    "*Start a runbook*."
 )
 
 
@@ -56,6 +63,9 @@ class Command:
     dry_run: bool = False
     run: str = ""
     """The beginning of a run's id."""
+    symptom: str = ""
+    fail_at: str = ""
+    """The name of a step."""
 
 
 def parse(typed: str, *, runbooks: Sequence[str] = ()) -> Command:
@@ -74,8 +84,16 @@ def _meant(word: str, runbooks: Sequence[str]) -> str:
     if word in runbooks:
         return f"`/runbook start {word}` starts that runbook, `/runbook show {word}` tells about it"
     begun = [verb for verb in VERBS if len(word) > 1 and verb.startswith(word.lower())]
-    near = begun or difflib.get_close_matches(word.lower(), VERBS, n=1, cutoff=0.75)
-    return f"did you mean `/runbook {near[0]}`?" if near else "`/runbook help` shows what there is"
+    near = begun or _as_near(word.lower())
+    meant = " or ".join(f"`/runbook {verb}`" for verb in near[:2])
+    return f"did you mean {meant}?" if near else "`/runbook help` shows what there is"
+
+
+def _as_near(word: str) -> list[Verb]:
+    """The verbs most like this word; two where both are as near, because a guess between them helps nobody."""
+    ratio = {verb: difflib.SequenceMatcher(None, verb, word).ratio() for verb in VERBS}
+    best = max(ratio.values())
+    return [verb for verb in VERBS if ratio[verb] == best] if best >= _NEAR else []
 
 
 def _words(typed: str) -> list[str]:
@@ -132,24 +150,55 @@ def _one(words: Sequence[str], what: str) -> str:
     return words[0]
 
 
-def _start(words: Sequence[str]) -> Command:
-    names: list[str] = []
-    given: dict[str, str] = {}
+def _simulate(words: Sequence[str]) -> Command:
+    rest, flags = _options(words, named=("env", "service", "symptom", "fail-at"))
+    service, said = (flags["service"], rest) if "service" in flags else ("".join(rest[:1]), rest[1:])
+    symptom = flags.get("symptom") or " ".join(said)
+    if not service or not symptom:
+        raise BadInput(
+            "a simulation needs a service and what is wrong with it",
+            hint='like `/runbook simulate payments "elevated 5xx"`',
+        )
+    return Command(
+        verb="simulate",
+        service=service,
+        symptom=symptom,
+        environment=flags.get("env", ""),
+        fail_at=flags.get("fail-at", ""),
+    )
+
+
+def _options(
+    words: Sequence[str], *, named: Sequence[str], alone: Sequence[str] = ()
+) -> tuple[list[str], dict[str, str]]:
+    """The words that are no options, and the options: `named` take a name after them or after a `=`."""
+    plain: list[str] = []
     flags: dict[str, str] = {}
     rest = iter(words)
     for word in rest:
-        if word == "--dry-run":
-            flags["dry-run"] = "yes"
-        elif word.startswith("--"):
-            name, sign, value = word[2:].partition("=")
-            if name not in ("env", "service"):
-                raise BadInput(
-                    f"there is no option {word[:_SHOWN]!r}", hint="there are --env, --service and --dry-run"
-                )
+        name, sign, value = word[2:].partition("=")
+        if not word.startswith("--"):
+            plain.append(word)
+        elif name in alone and not sign:
+            flags[name] = "yes"
+        elif name in named:
             flags[name] = value if sign else next(rest, "")
             if not flags[name] or flags[name].startswith("--"):
                 raise BadInput(f"--{name} needs a name after it")
-        elif "=" in word and names:
+        else:
+            *others, last = (f"--{one}" for one in (*named, *alone))
+            raise BadInput(
+                f"there is no option {word[:_SHOWN]!r}", hint=f"there are {', '.join(others)} and {last}"
+            )
+    return plain, flags
+
+
+def _start(words: Sequence[str]) -> Command:
+    rest, flags = _options(words, named=("env", "service"), alone=("dry-run",))
+    names: list[str] = []
+    given: dict[str, str] = {}
+    for word in rest:
+        if "=" in word and names:
             name, _, value = word.partition("=")
             if name in given:
                 raise BadInput(f"{name[:_SHOWN]!r} is given twice")
@@ -178,6 +227,8 @@ _READERS: Mapping[str, Callable[[Sequence[str]], Command]] = {
     "status": _alone("status"),
     "cancel": _cancel,
     "history": _of_service("history"),
+    "stats": _of_service("stats"),
+    "simulate": _simulate,
     "who": _of_service("who"),
     "help": _alone("help"),
 }

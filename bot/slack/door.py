@@ -33,6 +33,7 @@ from bot.slack.hearing import Hearing
 from bot.slack.home import Home, Numbers
 from bot.slack.http_mode import HttpMode, status_of
 from bot.slack.listeners import Listeners
+from bot.slack.mentions import Mentions
 from bot.slack.modals import ANSWER_WITHIN_S, Modals
 from bot.slack.socket_mode import TOKEN_ERRORS, SocketMode
 
@@ -82,15 +83,6 @@ class SlackDoor:
         )
         self._homes: asyncio.Task[None] | None = None
         self.bolt = _bolt(gateway)
-        Hearing(
-            journal=journal,
-            directory=directory,
-            answers=answers,
-            errands=self._errands,
-            clock=clock,
-            wake=wake,
-            home=self._home,
-        ).register(self.bolt)
         modals = Modals(
             operations=operations,
             gateway=gateway,
@@ -99,6 +91,18 @@ class SlackDoor:
             errands=self._errands,
             answer_within_s=answer_within_s,
         )
+        mentions = Mentions(
+            operations=operations, directory=directory, gateway=gateway, answers=answers, modals=modals
+        )
+        Hearing(
+            journal=journal,
+            directory=directory,
+            mentions=mentions,
+            errands=self._errands,
+            clock=clock,
+            wake=wake,
+            home=self._home,
+        ).register(self.bolt)
         Listeners(
             operations=operations,
             directory=directory,
@@ -111,6 +115,7 @@ class SlackDoor:
                 answers=answers,
                 modals=modals,
             ),
+            mentions=mentions,
             errands=self._errands,
         ).register(self.bolt)
         self._socket: SocketMode | None = None

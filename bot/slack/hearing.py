@@ -28,12 +28,10 @@ from bot.intake import inbox
 from bot.intake.inbox import Self
 from bot.intake.signal import Ignored
 from bot.journal.base import Journal
-from bot.slack.answering import Answers
-from bot.slack.commands import HELP
 from bot.slack.directory import SlackDirectory
 from bot.slack.errands import Errands
 from bot.slack.home import Home
-from bot.slack.interactions import Where
+from bot.slack.mentions import Mentions
 
 log = structlog.get_logger()
 
@@ -53,7 +51,7 @@ class Hearing:
         *,
         journal: Journal,
         directory: SlackDirectory,
-        answers: Answers,
+        mentions: Mentions,
         errands: Errands,
         clock: Clock,
         wake: Callable[[], None],
@@ -62,7 +60,7 @@ class Hearing:
     ) -> None:
         self._journal = journal
         self._directory = directory
-        self._answers = answers
+        self._mentions = mentions
         self._errands = errands
         self._clock = clock
         self._wake = wake
@@ -72,7 +70,12 @@ class Hearing:
 
     def register(self, app: AsyncApp) -> None:
         """Hook into Bolt: the middleware first, then what each event does."""
-        accept, mention, group, errands = self._accept, self._mentioned, self._group_changed, self._errands
+        accept, mention, group, errands = (
+            self._accept,
+            self._mentions.answer,
+            self._group_changed,
+            self._errands,
+        )
         is_replay, home_opened = self._is_replay, self._home_opened
 
         async def store_first(
@@ -154,11 +157,3 @@ class Hearing:
         if event.get("tab") == "home" and event.get("user"):
             view_hash = str((event.get("view") or {}).get("hash") or "")
             self._home.opened(str(event["user"]), view_hash=view_hash)
-
-    async def _mentioned(self, event: Mapping[str, Any]) -> None:
-        where = Where(
-            user={"id": str(event.get("user", ""))},
-            channel=str(event.get("channel", "")),
-            thread_ts=str(event.get("thread_ts") or ""),
-        )
-        await self._answers.tell(where, HELP)

@@ -32,6 +32,7 @@ CANCEL = "cancel_run"
 UNDO = "undo_run"
 UNDO_ONE = "undo_one"
 EXPORT = "export_run"
+PROPOSE = "propose_runbook"
 
 SETTLE: Mapping[str, Choice] = {
     "settle_done": "done",
@@ -105,6 +106,30 @@ class StartRef:
     environment: str = ""
     dry_run: bool = False
     """The last three as they were given beside a command; the form shows them filled in."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProposeRef:
+    """What the button under an advice carries."""
+
+    runbook: str
+    service: str = ""
+    words: str = ""
+
+
+def propose_value(ref: ProposeRef) -> str:
+    """A button's value for a runbook that was advised."""
+    return _dump({"b": ref.runbook, "s": ref.service, "w": ref.words}, VALUE_LIMIT)
+
+
+def parse_propose(value: object) -> ProposeRef:
+    """The reverse of `propose_value`; raises BadInput for anything else."""
+    data = _load(value)
+    return ProposeRef(
+        runbook=_text(data, "b"),
+        service=_text(data, "s", is_required=False),
+        words=_text(data, "w", is_required=False),
+    )
 
 
 def click_value(ref: ClickRef) -> str:

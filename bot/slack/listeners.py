@@ -24,6 +24,7 @@ from bot.slack.commands import COMMAND
 from bot.slack.directory import SlackDirectory
 from bot.slack.errands import Errands
 from bot.slack.interactions import Click, Payload, Where, click_of, thread_of, where_of, where_of_command
+from bot.slack.mentions import Mentions
 from bot.slack.modals import Modals
 from bot.slack.views.rehearsal import rehearsal
 
@@ -41,6 +42,7 @@ class Listeners:
         answers: Answers,
         modals: Modals,
         commands: Commands,
+        mentions: Mentions,
         errands: Errands,
     ) -> None:
         self._operations = operations
@@ -48,6 +50,7 @@ class Listeners:
         self._answers = answers
         self._modals = modals
         self._commands = commands
+        self._mentions = mentions
         self._errands = errands
 
     def register(self, app: AsyncApp) -> None:
@@ -59,6 +62,7 @@ class Listeners:
         app.action(ids.EDIT)(self._on_form(self._modals.open_edit))
         app.action(ids.DRY_RUN)(self._on_form(self._rehearse))
         app.action(ids.CHOOSE)(self._on_form(self._chosen))
+        app.action(ids.PROPOSE)(self._on_form(self._mentions.propose))
         app.view(ids.REJECT_FORM)(_on_view(self._modals.rejected))
         app.view(ids.OVERRIDE_FORM)(_on_view(self._modals.overridden))
         app.view(ids.EDIT_FORM)(_on_view(self._modals.edited))
@@ -78,6 +82,7 @@ class Listeners:
             ids.CANCEL: self._cancel,
             ids.UNDO: self._undo,
             ids.UNDO_ONE: self._undo_one,
+            ids.EXPORT: self._export,
         }
         acts |= dict.fromkeys(ids.SETTLE, self._settle)
         acts |= dict.fromkeys(ids.SETTLE_UNDO, self._settle_undo)
@@ -104,6 +109,9 @@ class Listeners:
     async def _undo_one(self, click: Click, caller: Caller) -> None:
         run_id, step = _step_of(click)
         await self._operations.undo_one(run_id, step, caller)
+
+    async def _export(self, click: Click, caller: Caller) -> None:
+        await self._operations.export(ids.parse_run(click.value).run_id, caller)
 
     async def _settle_undo(self, click: Click, caller: Caller) -> None:
         run_id, step = _step_of(click)

@@ -8,6 +8,7 @@ from typing import Any
 
 from bot.actions.base import INCIDENT_THREAD
 from bot.engine.ports import ClickRef, Tail
+from bot.engine.records import trigger_of
 from bot.runs.events import (
     ApprovalEscalated,
     ApprovalReminded,
@@ -22,6 +23,7 @@ from bot.runs.events import (
     ProposalId,
     ProposalVoided,
     QuestionReminded,
+    ReportRequested,
     RunFinished,
     RunOpened,
     StepApproved,
@@ -39,6 +41,10 @@ from bot.runs.events import (
     UndoSettled,
     UnknownSettled,
 )
+from bot.runs.fold import fold
+from bot.runs.plan import Artifact
+from bot.runs.record import record_of
+from bot.runs.report import report
 from bot.runs.state import Proposal, Run, StepState, next_level
 from bot.slack import text
 from bot.slack.message import Message, metadata_of
@@ -47,6 +53,7 @@ from bot.slack.run_voice import RunVoice
 from bot.slack.views import check, fate, history
 from bot.slack.views.menu import Menu
 from bot.slack.views.offer import Offer, asked_for, needs_file, offer, whole, whole_text
+from bot.slack.views.people import who
 from bot.slack.views.run import run_card, step_title
 from bot.slack.views.run_end import end
 
@@ -183,6 +190,8 @@ class RunThread(RunVoice):
                 yield self._questions.undo(event, version, event.reason)
             case RunFinished():
                 yield self._end(event, version)
+            case ReportRequested():
+                yield self._report(event, version)
             case _:
                 return
 
@@ -355,6 +364,20 @@ class RunThread(RunVoice):
     def _spoke_by_itself(self, event: StepFinished) -> bool:
         found = self.run.proposal(event.proposal_id)
         return found is not None and _speaks_by_itself(found[1]) and not self.run.opened.dry_run
+
+    def _report(self, event: ReportRequested, version: int) -> Message:
+        """The run as a document, as it was when it was asked for, however late that is delivered."""
+        key = f"report:{self.run.id}:{version}"
+        then = fold(self.run.events[:version])
+        document = report(record_of(then, trigger=trigger_of(self.incident, then)))
+        name = f"{text.short_id(self.run.id)}-{then.opened.at:%Y-%m-%d}.md"
+        return Message(
+            key=key,
+            place="thread",
+            text=f"The run of {text.value(self.run.runbook.name, 120)} as a document, for {who(event.actor)}.",
+            files=(Artifact(name=f"run-{name}", media_type="text/markdown", body=document.encode()),),
+            metadata=metadata_of(key, **self.metadata(version)),
+        )
 
     def _end(self, event: RunFinished, version: int) -> Message:
         is_last = self.run.finished is not None and version == self._last_finish()

@@ -24,6 +24,7 @@ delivered, and the same call says how to go on.
     check:RUN:V                     a metric judged; live while a person has to say undo or keep
     unknown:ID, undo:RUN:STEP:V     questions only a person can answer; live until answered
     reminder:RUN:V, dm:RUN:V:U      such a question is still open; the same to one person
+    report:RUN:V                    the run as a document, for whoever asked
     end:RUN:V                       how it ended; live while it offers to undo what stands, or another runbook
 
 A suggestion somebody clicked **is** the run's first proposal (same id, same digest), so that proposal has no message

@@ -48,6 +48,7 @@ from bot.runs.events import (
     ProposalId,
     ProposalVoided,
     QuestionReminded,
+    ReportRequested,
     Result,
     RunAdmitted,
     RunFinished,
@@ -277,6 +278,7 @@ OF_RUNS: tuple[Event, ...] = (
         reason="a deploy",
     ),
     CancelRequested(at=at(21), actor=ANA, permission=BY_GROUP, reason="wrong service"),
+    ReportRequested(at=at(21.5), actor=ANA),
     RunFinished(at=at(22), status="rollback_incomplete", reason="an undo was blocked", left=("scale",)),
 )
 OF_INCIDENTS: tuple[Event, ...] = (

@@ -89,6 +89,9 @@ class Recording:
     async def cancel(self, run_id: Any, caller: Caller, *, reason: str = "") -> None:
         await self._take("cancel", caller, run_id)
 
+    async def export(self, run_id: Any, caller: Caller) -> None:
+        await self._take("export", caller, run_id)
+
     async def undo(self, run_id: Any, caller: Caller, *, reason: str = "") -> None:
         await self._take("undo", caller, run_id)
 
@@ -109,6 +112,9 @@ class Recording:
 
     async def edit(self, ref: Any, caller: Caller, *, given: Mapping[str, Any]) -> None:
         await self._take("edit", caller, (ref, parse_params((REPLICAS,), given)))
+
+    async def incident_in(self, channel: str, thread_ts: str) -> None:
+        await self._take("incident_in", None, (channel, thread_ts))
 
     def runbook(self, runbook: str) -> Runbook:
         for book in self.books:

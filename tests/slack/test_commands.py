@@ -77,6 +77,22 @@ ROW = RunRow(
         ("history --service payments", Command(verb="history", service="payments")),
         ("history —service=payments", Command(verb="history", service="payments")),
         ("who payments", Command(verb="who", service="payments")),
+        ("stats", Command(verb="stats")),
+        (
+            "simulate payments “elevated 5xx” --env prod --fail-at scale",
+            Command(
+                verb="simulate",
+                service="payments",
+                symptom="elevated 5xx",
+                environment="prod",
+                fail_at="scale",
+            ),
+        ),
+        (
+            "simulate —service payments —symptom=isn’t up",
+            Command(verb="simulate", service="payments", symptom="isn't"),
+        ),
+        ("simulate payments it is slow", Command(verb="simulate", service="payments", symptom="it is slow")),
         ("cancel", Command(verb="cancel")),
         ("cancel 5e6f", Command(verb="cancel", run="5e6f")),
         ("help me please", Command(verb="help")),
@@ -91,7 +107,7 @@ def test_a_command_is_read_like_a_shell_would_whatever_slack_made_of_its_quotes(
 @pytest.mark.parametrize(
     ("typed", "part"),
     [
-        ("strat x", "did you mean `/runbook start`?"),
+        ("strat x", "did you mean `/runbook start` or `/runbook stats`?"),
         ("frobnicate", "`/runbook help` shows what there is"),
         ("list everything", "takes nothing after it"),
         ("start x 'half", "a quote in this command is never closed"),
@@ -104,6 +120,9 @@ def test_a_command_is_read_like_a_shell_would_whatever_slack_made_of_its_quotes(
         ("show a b", "it is not clear what 'b' is"),
         ("history a b", "takes the name of one service"),
         ("cancel a b", "takes the id of one run"),
+        ("simulate", "needs a service and what is wrong with it"),
+        ("simulate payments", '/runbook simulate payments "elevated 5xx"'),
+        ("simulate payments slow --dry-run", "there is no option '--dry-run'"),
         ("scale-out", "`/runbook start scale-out` starts that runbook"),
     ],
 )

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from bot.errors import BadInput
 from bot.intake.inbox import SLACK_MESSAGE
 from bot.sandbox.acme import ALICE, ONCALL
 from tests.slack.desk import CHANNEL
@@ -104,10 +105,17 @@ async def test_a_group_whose_members_changed_is_read_again_at_once(door: Door) -
     assert after.user_ids == {"U02BOB"}
 
 
-async def test_a_mention_is_answered_with_help_for_whoever_mentioned(door: Door) -> None:
+async def test_a_mention_without_words_is_answered_with_help_for_whoever_mentioned(door: Door) -> None:
     bot = door.slack.workspace.app.user_id
-    await door.slack.user(ALICE).post(CHANNEL, f"<@{bot}> hello")
+    await door.slack.user(ALICE).post(CHANNEL, f"<@{bot}>")
     assert "What I can do" in (await door.told(ALICE))["text"]
+
+
+async def test_what_breaks_while_answering_a_mention_is_told_to_whoever_asked(door: Door) -> None:
+    bot = door.slack.workspace.app.user_id
+    door.operations.refusal = BadInput("the catalog is on fire")
+    await door.slack.user(ALICE).post(CHANNEL, f"<@{bot}> hello")
+    assert "The catalog is on fire" in (await door.told(ALICE))["text"]
 
 
 async def test_being_invited_and_home_being_opened_are_acknowledged(door: Door) -> None:

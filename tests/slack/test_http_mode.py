@@ -73,7 +73,7 @@ async def test_slack_takes_the_address_and_clicks_commands_and_events_come_in(st
     await inside.asked("approve")
     await inside.slack.user(ALICE).command("/runbook start restart-payments", CHANNEL)
     await inside.asked("start")
-    await inside.slack.user(ALICE).post(CHANNEL, "<@U0RUNBOT> hello")
+    await inside.slack.user(ALICE).post(CHANNEL, "<@U0RUNBOT>")
     assert "What I can do" in (await inside.told(ALICE))["text"]
 
 

@@ -30,7 +30,7 @@ _MOVING = (
         ),
         r"\1",
     ),
-    (re.compile(r"\b(in|after) \d+(\.\d+)? s\b"), r"\1 T"),
+    (re.compile(r"\b(in|after|within) \d+(\.\d+)? s\b"), r"\1 T"),
 )
 _IDS = (
     (re.compile(r"\b[0-9a-f]{32}\b"), "ID"),

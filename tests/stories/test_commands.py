@@ -105,6 +105,12 @@ async def test_questions_are_answered_to_whoever_asked(tmp_path: Path) -> None:
             "/runbook who serach",
             "/runbook history",
             "/runbook history moon",
+            "/runbook stats",
+            '/runbook simulate checkout "latency is up"',
+            '/runbook simulate checkout "queue is long"',
+            "/runbook simulate checkout latency --fail-at flush-cache",
+            "/runbook simulate chekout latency",
+            "/runbook simulate checkout",
             "/runbook flush",
             "/runbook cancel",
             "/runbook cancel abc",
@@ -119,7 +125,7 @@ async def test_questions_are_answered_to_whoever_asked(tmp_path: Path) -> None:
         await stage.rest()
         stage.reading.write_down("Bob starts flush, Alice approves")
         for times, line in enumerate(
-            ["/runbook history checkout", "/runbook show flush"], start=len(lines) + 1
+            ["/runbook history checkout", "/runbook show flush", "/runbook stats"], start=len(lines) + 1
         ):
             await alice.command(line, "C0INC")
             await stage.told(ALICE, times=times)

@@ -40,6 +40,7 @@ _DEEDS: Mapping[Deed, str] = {
     "settled": "Answered for",
     "undone": "Asked to undo",
     "cancelled": "Cancelled",
+    "overrode": "Broke glass for",
 }
 
 

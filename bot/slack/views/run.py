@@ -126,9 +126,9 @@ def step_title(run: Run, key: StepKey) -> str:
 def _step_lines(run: Run) -> list[str]:
     main = [state for key, state in run.steps.items() if key.phase == "steps"]
     after = [state for key, state in run.steps.items() if key.phase == "on_reject"]
-    lines = [_step_line(run, state) for state in main]
+    lines = [step_line(run, state) for state in main]
     if after and run.phase == "on_reject":
-        lines += ["*Follow-up, because it was not approved:*", *(_step_line(run, state) for state in after)]
+        lines += ["*Follow-up, because it was not approved:*", *(step_line(run, state) for state in after)]
     return _around(lines, _position(run, len(main)))
 
 
@@ -162,7 +162,8 @@ def _in_sections(lines: list[str]) -> list[list[str]]:
     return [group for group in groups if group]
 
 
-def _step_line(run: Run, state: StepState) -> str:
+def step_line(run: Run, state: StepState) -> str:
+    """`✓ 2. scale: done in 4 s`."""
     is_off = run.is_finished and state.status in OPEN_WORDS
     sign = _SIGNS["skipped" if is_off else state.status]
     broken = state.proposal.overridden if state.proposal is not None else None

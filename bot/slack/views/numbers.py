@@ -1,0 +1,34 @@
+"""How people have dealt with each action, as a message: how often it was taken as it was, and what stands out."""
+
+from __future__ import annotations
+
+from bot.runs.statistics import ActionNumbers, Statistics, bar, decide_time, verdict
+from bot.slack import text
+from bot.slack.views.answers import listed
+
+BAR = 12
+
+
+def numbers_answer(found: Statistics, *, service: str) -> str:
+    """The answer to `stats`; the busiest action first."""
+    of = f" of {text.code(service, 80)}" if service else ""
+    if not found.actions:
+        return f"There is nothing to count{of} yet: no step was put before anybody."
+    head = f"*{text.count(found.steps, 'step')}{of}, by action: how often people took it as it was*"
+    ready = [text.code(one.action, 80) for one in found.candidates]
+    tag = (
+        f"*Worth a thought:* {text.listed(ready, most=6)} could be tagged to run unattended, if a review agrees."
+        if ready
+        else ""
+    )
+    lines = [_line(one, at_least=found.candidate_from) for one in found.actions]
+    return listed(head, lines, after=tag, rest="`runbookctl stats` shows all of them.")
+
+
+def _line(one: ActionNumbers, *, at_least: int) -> str:
+    share = f"{bar(one.unchanged_share, width=BAR)} {round(100 * one.unchanged_share)} % of {one.decided}"
+    shown = share if one.decided > 0 else "nobody decided"
+    time = decide_time(one)
+    decided = f"; decided in {time}" if time else ""
+    told = text.value(verdict(one, at_least=at_least), 200)
+    return f"{shown} {text.code(one.action, 80)}: {told}{decided}"
