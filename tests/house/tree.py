@@ -29,7 +29,7 @@ def files(*suffixes: str, under: tuple[str, ...] = OURS) -> Iterator[Path]:
 def top_level() -> Iterator[Path]:
     """The files at the top, without what belongs to one machine."""
     for path in sorted(ROOT.iterdir()):
-        if path.is_file() and path.suffix != ".db" and path.name != ".env":
+        if path.is_file() and path.suffix != ".db" and path.name not in (".env", ".git"):
             yield path
 
 
