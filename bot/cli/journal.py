@@ -88,7 +88,7 @@ async def run_named(journal: SqliteJournal, typed: str) -> RunId:
         await journal.runs(HistoryQuery(id_prefix=typed.strip().lower(), limit=6)) if typed.strip() else ()
     )
     if not found:
-        raise NotFound(f"there is no run {typed!r}", hint="`runbookctl history` lists them")
+        raise NotFound(f"there is no run {typed[:40]!r}", hint="`runbookctl history` lists them")
     exact = [row for row in found if row.run_id == typed.strip().lower()]
     if len(found) > 1 and not exact:
         ids = ", ".join(row.run_id[: len(typed) + 4] for row in found[:5])

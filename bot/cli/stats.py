@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bot.cli.completion import actions
 from bot.cli.export import write
 from bot.cli.journal import MOMENT, journal_option, reading
 from bot.cli.output import (
@@ -49,7 +50,9 @@ _COUNTS = (
 
 @click.command()
 @click.option("--service", default="", help="Only for this service.")
-@click.option("--action", default="", help="Only this action (an inline step is RUNBOOK/STEP).")
+@click.option(
+    "--action", default="", shell_complete=actions, help="Only this action (an inline step is RUNBOOK/STEP)."
+)
 @click.option("--since", type=MOMENT, help="Only steps since: 90d, 2026-10-01.")
 @click.option(
     "--at-least", type=click.IntRange(1), help="Approvals before an action is a candidate.  [default: 10]"

@@ -71,6 +71,8 @@ class AuditLine:
     verdict: str = ""
     effect: str = ""
     outcome: str = ""
+    checked: str = ""
+    """What the metric checks after this step, or after the whole run, came to."""
     undone: str = ""
     """How far its undo is."""
     run_status: str
@@ -105,7 +107,7 @@ def audit_lines(
 def _of_steps(record: RunRecord) -> Iterator[AuditLine]:
     for step in record.steps:
         for proposal in step.proposals:
-            about = _about(step, proposal)
+            about = _about(step, proposal) | {"checked": _checked(record, step)}
             if proposal.unattended and proposal.started_at is not None:
                 yield _line(record, at=proposal.started_at, decision=UNATTENDED, who=BY_TAG, **about)
             for decision in proposal.decisions:
@@ -131,6 +133,10 @@ def _of_run(record: RunRecord) -> Iterator[AuditLine]:
             yield _line(record, **_decided(check.decision), step=check.step, evidence=_measured(check))
     if record.cancelled is not None:
         yield _line(record, **_decided(record.cancelled))
+
+
+def _checked(record: RunRecord, step: StepRecord) -> str:
+    return "; ".join(_measured(check) for check in record.checks if check.step in ("", step.name))
 
 
 def _measured(check: CheckRecord) -> str:
@@ -317,8 +323,9 @@ def _evidence_cell(line: AuditLine) -> str:
 
 def _outcome_cell(line: AuditLine) -> str:
     if line.verdict:
+        checked = f"; check {prose(line.checked, 200)}" if line.checked else ""
         undone = f"; undo: {line.undone.replace('_', ' ')}" if line.undone else ""
-        return f"{line.verdict}, effect {line.effect}: {prose(line.outcome, 200)}{undone}"
+        return f"{line.verdict}, effect {line.effect}: {prose(line.outcome, 200)}{checked}{undone}"
     return f"run: {RUN_WORDS.get(line.run_status, line.run_status)}"
 
 

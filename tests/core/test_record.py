@@ -199,6 +199,10 @@ def test_each_decision_is_one_line_of_the_audit_and_a_tag_is_one_too() -> None:
     assert (last_approval.verdict, last_approval.undone) == ("unknown", "undo_blocked")
     assert last_approval.digest == proposed().digest
     assert lines[8].evidence == "inconclusive: errors did not move: 3 before, 3 after"
+    assert (lines[6].checked, lines[7].checked) == (
+        "",
+        "inconclusive: errors did not move: 3 before, 3 after",
+    )
     assert lines[0].commit == "0123abc4567"
 
 
