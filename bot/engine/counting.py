@@ -73,6 +73,8 @@ class Counting:
     _runs: dict[RunId, _OpenRun] = field(default_factory=dict)
     _incidents: dict[IncidentId, tuple[str, bool]] = field(default_factory=dict)
 
+    _prepared: set[str] = field(default_factory=set)
+
     def __post_init__(self) -> None:
         self.metrics.follow(self.open_now)
 
@@ -104,9 +106,7 @@ class Counting:
         for event in events:
             match event:
                 case RunOpened():
-                    self.metrics.count(
-                        "runbook_runs_opened_total", service=service, runbook=self._runbook(run)
-                    )
+                    self._opened(run, service)
                 case RunFinished():
                     self._finished(run, service, event)
                 case StepApproved() | StepRejected() | StepSkipped() | ParamsEdited() | ProposalExpired():
@@ -126,6 +126,13 @@ class Counting:
                     self.metrics.count("runbook_checks_total", service=service, verdict=event.verdict)
                 case _:
                     continue
+
+    def _opened(self, run: Run, service: str) -> None:
+        runbook = self._runbook(run)
+        self.metrics.count("runbook_runs_opened_total", service=service, runbook=runbook)
+        self.metrics.prepare(service=service, runbook=runbook)
+        for key in run.steps:
+            self.metrics.prepare(service=service, action=self._action(run, key))
 
     def _finished(self, run: Run, service: str, event: RunFinished) -> None:
         self.metrics.count(
@@ -180,7 +187,10 @@ class Counting:
             self._incidents[incident.incident_id] = (incident.facts.service, is_asked)
 
     def open_now(self) -> Iterator[Sample]:
-        """Every gauge as it stands."""
+        """Every gauge as it stands; counters of services that the catalog has by now begin at 0."""
+        for service in {OTHER, *self.catalog().services} - self._prepared:
+            self._prepared.add(service)
+            self.metrics.prepare(service=service)
         pending: Counter[str] = Counter()
         unknown: Counter[str] = Counter()
         incidents: Counter[str] = Counter()

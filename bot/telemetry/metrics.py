@@ -7,8 +7,9 @@ is global: the registry belongs to its `Metrics`, and two of them count apart.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import product
 from typing import Literal, TypeAlias
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
@@ -23,6 +24,18 @@ QUICK = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 STEPS = (0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3600.0)
 PEOPLE = (5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0)
 
+RESULTS = ("succeeded", "failed", "unknown")
+VERDICTS = ("approved", "rejected", "skipped", "edited", "overridden", "expired")
+ENDS = (
+    "succeeded",
+    "failed",
+    "rejected",
+    "expired",
+    "cancelled",
+    "rolled_back",
+    "rollback_incomplete",
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Family:
@@ -33,6 +46,8 @@ class Family:
     what: str
     labels: tuple[str, ...] = ()
     buckets: tuple[float, ...] = ()
+    values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """All values of the labels that have only a few."""
 
     @property
     def samples(self) -> tuple[str, ...]:
@@ -48,12 +63,14 @@ FAMILIES: tuple[Family, ...] = (
         kind="counter",
         what="Incidents opened",
         labels=("service", "source"),
+        values={"source": ("pagerduty", "slack", "alertmanager", "anomaly", "manual", "api", "schedule")},
     ),
     Family(
         name="runbook_suggestions_total",
         kind="counter",
         what="Times a runbook was suggested (result suggested), or none could be (nothing)",
         labels=("service", "result"),
+        values={"result": ("suggested", "nothing")},
     ),
     Family(
         name="runbook_runs_opened_total", kind="counter", what="Runs opened", labels=("service", "runbook")
@@ -63,12 +80,14 @@ FAMILIES: tuple[Family, ...] = (
         kind="counter",
         what="Runs that ended, by how",
         labels=("service", "runbook", "status"),
+        values={"status": ENDS},
     ),
     Family(
         name="runbook_run_seconds",
         kind="histogram",
         what="From a run's opening to its end, people's time included",
         labels=("status",),
+        values={"status": ENDS},
         buckets=(*PEOPLE, 7200.0, 21_600.0, 86_400.0),
     ),
     Family(
@@ -76,12 +95,14 @@ FAMILIES: tuple[Family, ...] = (
         kind="counter",
         what="Steps whose outcome was recorded: succeeded, failed or unknown; dry runs are none",
         labels=("service", "action", "result"),
+        values={"result": RESULTS},
     ),
     Family(
         name="runbook_step_seconds",
         kind="histogram",
         what="How long steps ran",
         labels=("type", "result"),
+        values={"result": RESULTS},
         buckets=STEPS,
     ),
     Family(
@@ -89,12 +110,14 @@ FAMILIES: tuple[Family, ...] = (
         kind="counter",
         what="What people decided: approved, rejected, skipped, edited, overridden; or expired, when nobody did",
         labels=("service", "verdict"),
+        values={"verdict": VERDICTS},
     ),
     Family(
         name="runbook_decision_seconds",
         kind="histogram",
         what="From a proposal to a decision on it",
         labels=("verdict",),
+        values={"verdict": VERDICTS},
         buckets=PEOPLE,
     ),
     Family(
@@ -108,18 +131,21 @@ FAMILIES: tuple[Family, ...] = (
         kind="counter",
         what="Walks back that began: by the bot (rollback_on_failure) or by people",
         labels=("service", "by"),
+        values={"by": ("bot", "people")},
     ),
     Family(
         name="runbook_undos_total",
         kind="counter",
         what="Undos of single steps: succeeded, failed, unknown, or blocked before anything was sent",
         labels=("service", "action", "result"),
+        values={"result": (*RESULTS, "blocked")},
     ),
     Family(
         name="runbook_checks_total",
         kind="counter",
         what="Metric checks: better, worse or inconclusive",
         labels=("service", "verdict"),
+        values={"verdict": ("better", "worse", "inconclusive")},
     ),
     Family(
         name="runbook_incidents_open", kind="gauge", what="Incidents that are not over", labels=("service",)
@@ -143,6 +169,10 @@ FAMILIES: tuple[Family, ...] = (
         kind="counter",
         what="Webhooks and events over HTTP: accepted, refused, or failed on our side",
         labels=("source", "result"),
+        values={
+            "source": ("pagerduty", "alertmanager", "anomaly"),
+            "result": ("accepted", "refused", "failed"),
+        },
     ),
     Family(
         name="runbook_http_requests_total",
@@ -175,12 +205,14 @@ FAMILIES: tuple[Family, ...] = (
         kind="counter",
         what="Messages of threads: posted or edited, held back for later, or given up",
         labels=("result",),
+        values={"result": ("posted", "edited", "later", "given_up")},
     ),
     Family(
         name="runbook_worker_errors_total",
         kind="counter",
         what="Unexpected errors of the worker, each with a reference in the log",
         labels=("where",),
+        values={"where": ("run", "incident", "reception", "journal", "task")},
     ),
 )
 
@@ -199,6 +231,7 @@ class Metrics:
         self._made = {one.name: self._make(one) for one in FAMILIES if one.kind in ("counter", "histogram")}
         self._names: dict[str, set[str]] = {}
         ProcessCollector(registry=self.registry)
+        self.prepare()
 
     def _make(self, one: Family) -> Counter | Histogram:
         if one.kind == "histogram":
@@ -216,6 +249,19 @@ class Metrics:
         histogram = self._made[family]
         assert isinstance(histogram, Histogram)
         histogram.labels(**self._bounded(labels)).observe(max(0.0, seconds))
+
+    def prepare(self, **fixed: str) -> None:
+        """Begin at 0 wherever the labels are exactly these and such as have only a few values.
+
+        Prometheus sees a growth only between two scrapes: of what appears as 1, the one is lost to `increase`.
+        """
+        for one in FAMILIES:
+            if one.kind == "gauge" or set(one.labels) != {*fixed, *one.values}:
+                continue
+            free = [label for label in one.labels if label not in fixed]
+            for values in product(*(one.values[label] for label in free)):
+                labels = {**fixed, **dict(zip(free, values, strict=True))}
+                self._made[one.name].labels(**self._bounded(labels))
 
     def slack_call(self, method: str, result: str, seconds: float) -> None:
         """One call to Slack that went out."""
