@@ -59,6 +59,10 @@ SECTIONS: Mapping[str, Table] = MappingProxyType(
             "audit": ("bot.cli.audit:audit", "Is the journal whole, and who allowed what."),
         },
         "Set up": {
+            "dashboard": (
+                "bot.cli.dashboard:dashboard",
+                "Print a Grafana dashboard over the bot's metrics.",
+            ),
             "manifest": ("bot.cli.manifest:manifest", "Print the app manifest for Slack."),
             "rbac": ("bot.cli.rbac:rbac", "Print the ClusterRole that the catalog's kubernetes steps need."),
             "schema": ("bot.cli.schema:schema", "Print JSON Schema of the catalog's files, for editors."),

@@ -38,6 +38,7 @@ from bot.runs.events import (
     StepApproved,
     StepFinished,
     StepKey,
+    StepOverridden,
     StepRejected,
     StepSkipped,
     UndoBlocked,
@@ -52,8 +53,10 @@ _VERDICTS: dict[type[Event], str] = {
     StepRejected: "rejected",
     StepSkipped: "skipped",
     ParamsEdited: "edited",
+    StepOverridden: "overridden",
     ProposalExpired: "expired",
 }
+_Decision = StepApproved | StepRejected | StepSkipped | ParamsEdited | StepOverridden | ProposalExpired
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,9 +113,10 @@ class Counting:
                 case RunFinished():
                     self._finished(run, service, event)
                 case StepApproved() | StepRejected() | StepSkipped() | ParamsEdited() | ProposalExpired():
-                    found = run.proposal(event.proposal_id)
-                    if found is not None:
-                        self._decided(service, _VERDICTS[type(event)], found[1].made.at, event.at)
+                    self._decided_on(run, service, event)
+                case StepOverridden():
+                    self._decided_on(run, service, event)
+                    self.metrics.count("runbook_overrides_total", service=service)
                 case StepFinished():
                     self._executed(run, service, event)
                 case UndoRequested():
@@ -156,6 +160,11 @@ class Counting:
     def _undone(self, run: Run, service: str, key: StepKey, result: str) -> None:
         action = self._action(run, key)
         self.metrics.count("runbook_undos_total", service=service, action=action, result=result)
+
+    def _decided_on(self, run: Run, service: str, event: _Decision) -> None:
+        found = run.proposal(event.proposal_id)
+        if found is not None:
+            self._decided(service, _VERDICTS[type(event)], found[1].made.at, event.at)
 
     def _decided(self, service: str, verdict: str, since: datetime, at: datetime) -> None:
         self.metrics.count("runbook_decisions_total", service=service, verdict=verdict)

@@ -16,7 +16,7 @@ from bot.journal.base import Batch
 from bot.journal.sqlite import SqliteJournal
 from bot.runs.state import Run
 from bot.telemetry.metrics import Metrics
-from tests.engine.house import ALICE, BOB, UNATTENDED, House, catalog, dial_step, runbook
+from tests.engine.house import ALICE, BOB, EVE, UNATTENDED, House, catalog, dial_step, runbook
 from tests.fakes.clock import VirtualClock
 
 
@@ -137,6 +137,36 @@ async def test_every_kind_of_decision_has_its_name(tmp_path: Path, verdict: str)
     else:
         await doors.edit(ref, BOB, given={"count": 2})
     assert one.of("decisions_total", service="payments", verdict=verdict) == 1
+    await one.house.close()
+
+
+async def test_breaking_glass_is_counted_apart(tmp_path: Path) -> None:
+    files = catalog(runbook("fix", dial_step("turn")))
+    services = {name: one.model_copy(update={"override": ("U0EVE",)}) for name, one in files.services.items()}
+    one = await Counted.open(tmp_path / "j.db", catalog=files.model_copy(update={"services": services}))
+    run_id = await one.house.start("fix")
+    ref = one.house.ref_of(await one.house.asked(run_id))
+    await one.house.operations.override(ref, EVE, reason="the approvers are asleep")
+    await one.house.finished(run_id)
+    assert one.of("overrides_total", service="payments") == 1
+    assert one.of("decisions_total", service="payments", verdict="overridden") == 1
+    assert one.of("decisions_total", service="payments", verdict="approved") == 0
+    await one.house.close()
+
+
+async def test_a_counter_is_there_with_0_before_its_first_time(tmp_path: Path) -> None:
+    one = await Counted.open(tmp_path / "j.db", runbook("fix", dial_step("turn")))
+    run_id = await one.house.start("fix")
+    await one.house.asked(run_id)
+    one.metrics.exposition()
+    told = one.metrics.exposition()
+    for line in (
+        'runbook_overrides_total{service="payments"} 0.0',
+        'runbook_steps_executed_total{action="fix/turn",result="failed",service="payments"} 0.0',
+        'runbook_runs_finished_total{runbook="fix",service="payments",status="rolled_back"} 0.0',
+        'runbook_webhooks_total{result="refused",source="pagerduty"} 0.0',
+    ):
+        assert line in told, line
     await one.house.close()
 
 
