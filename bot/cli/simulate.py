@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bot.cli.catalog import catalog_option, load_catalog
 from bot.cli.output import FINE, FOUND_PROBLEMS, json_option, put, put_json
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("path", type=click.Path(path_type=Path), default=Path("runbooks"))
 @click.option("--service", required=True, help="A service of catalog.yaml, or a name alerts use for it.")
 @click.option("--symptom", required=True, help="What is wrong, in the words of an alert.")
 @click.option("--env", "environment", default="", help="The environment; the service's own when left out.")
@@ -27,32 +27,31 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, dir_okay=False),
     help="A file that tells what would be found: state, outputs, outcomes, metrics.",
 )
+@catalog_option
 @json_option
 @click.pass_context
 def simulate(
     context: click.Context,
-    path: Path,
     *,
     service: str,
     symptom: str,
     environment: str,
     fail_at: str,
     fixture_file: Path | None,
+    folder: Path,
     as_json: bool,
 ) -> None:
-    """Print what a page would lead to, by the catalog in PATH (./runbooks when left out), touching nothing.
+    """Print what a page would lead to, touching nothing.
 
     The bot's own rules decide; people, hosts, clusters and metrics are only pretended. Exits with 1 where no
     runbook would be played.
     """
-    from bot.actions.registry import input_models
-    from bot.catalog.loader import load
     from bot.engine.simulation.fixture import NOTHING_KNOWN, read_fixture
     from bot.engine.simulation.story import simulate as play
     from bot.slack.conversation import conversation
 
     known = read_fixture(fixture_file) if fixture_file is not None else NOTHING_KNOWN
-    catalog = load(path, input_models())
+    catalog = load_catalog(folder)
     played = asyncio.run(
         play(catalog, service, symptom, environment=environment, fail_at=fail_at, fixture=known)
     )

@@ -216,6 +216,16 @@ FAMILIES: tuple[Family, ...] = (
     ),
 )
 
+
+def readme_table() -> str:
+    """README's table: each name with its labels and what it says."""
+    rows = (
+        f"| `{one.name}` | {', '.join(f'`{label}`' for label in one.labels)} | {one.what} |"
+        for one in FAMILIES
+    )
+    return "\n".join(["| name | labels | what |", "|---|---|---|", *rows])
+
+
 Sample: TypeAlias = tuple[str, tuple[str, ...], float]
 """Family, label values in its order, number."""
 

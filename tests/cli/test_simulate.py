@@ -43,7 +43,7 @@ steps:
 
 
 def simulate(*arguments: str) -> Result:
-    return CliRunner().invoke(main, ["simulate", str(PACKAGED), *arguments])
+    return CliRunner().invoke(main, ["simulate", "--catalog", str(PACKAGED), *arguments])
 
 
 def check(name: str, result: Result) -> None:
@@ -159,7 +159,17 @@ steps:
 
 def watched(probe: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """The command in a process in which whatever reaches out raises; none of the bot's settings are there."""
-    command = ["simulate", str(folder), "--service", "shop", "--symptom", "slow", "--fail-at", "last"]
+    command = [
+        "simulate",
+        "--catalog",
+        str(folder),
+        "--service",
+        "shop",
+        "--symptom",
+        "slow",
+        "--fail-at",
+        "last",
+    ]
     return subprocess.run(
         [sys.executable, "-c", WATCHED, probe, "--traceback", *command],
         env={"PATH": "", "PYTHONPATH": os.environ.get("PYTHONPATH", ""), "HOME": str(folder)},

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
-from bot.telemetry.metrics import FAMILIES, NAMES_LIMIT, OTHER, Metrics
+from bot.telemetry.metrics import FAMILIES, NAMES_LIMIT, OTHER, Metrics, readme_table
 
 STEPS = "runbook_steps_executed_total"
 
@@ -58,3 +59,8 @@ def test_every_family_follows_the_rules_for_names_and_says_what_it_is() -> None:
         assert one.what
         assert bool(one.buckets) == (one.kind == "histogram")
     assert len({one.name for one in FAMILIES}) == len(FAMILIES)
+
+
+def test_readme_lists_every_family() -> None:
+    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    assert f"<!-- metrics -->\n{readme_table()}\n<!-- /metrics -->" in text
