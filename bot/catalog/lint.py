@@ -16,6 +16,7 @@ from bot.catalog import (
     lint_people,
     lint_places,
     lint_reach,
+    lint_scopes,
     lint_secrets,
     lint_texts,
 )
@@ -61,6 +62,7 @@ def lint(
         lint_inventory.lint(catalog, settings)
     for owner in writing.owners:
         lint_places.lint(owner, catalog)
+        lint_scopes.lint(owner, catalog)
         lint_people.lint(owner, catalog)
         lint_checks.lint(owner, catalog)
         lint_fleets.lint(owner, catalog)

@@ -1,4 +1,4 @@
-"""Targets: does each one exist, which environment is it in, and may the step go there at all."""
+"""Targets: does each one exist, and is it written as the catalog can tell its environment."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from bot.catalog import urls
 from bot.catalog.lint_inventory import environment, unknown
 from bot.catalog.parts import Action, Book, Part
 from bot.catalog.placeholders import parse
-from bot.catalog.places import LOCAL, changes, environments_of, url_of
+from bot.catalog.places import LOCAL, url_of
 from bot.catalog.schema import Catalog, Cluster
 from bot.catalog.source import Location
 
 
 def lint(owner: Action | Book, catalog: Catalog) -> None:
-    """Note targets that do not exist and steps that could never run where they are meant to."""
+    """Note environments and targets that do not exist."""
     scopes = owner.head.safety.scopes or ()
     for index, name in enumerate(scopes):
         environment(catalog, owner.document, name, ("safety", "scopes", index))
@@ -26,18 +26,8 @@ def lint(owner: Action | Book, catalog: Catalog) -> None:
         if isinstance(owner, Book):
             for index, name in enumerate(part.step.rules.scopes or ()):
                 environment(catalog, part.document, name, part.at("safety", "scopes", index))
-        if part.is_reference:
-            if not part.is_rollback:
-                _reference(part, catalog)
-            continue
-        _targets(part, catalog)
-        if not part.is_rollback:
-            _way_back(part)
-            _scoped(part, catalog)
-    _unreachable(owner, catalog)
-
-
-# ---------------------------------------------------------------- existence
+        if not part.is_reference:
+            _targets(part, catalog)
 
 
 def _targets(part: Part, catalog: Catalog) -> None:
@@ -193,94 +183,3 @@ def _python(part: Part, catalog: Catalog) -> None:
     if name not in functions:
         hint = f"it has {', '.join(functions)}" if functions else ""
         part.document.report("RB045", f"actions/{module}.py has no function {name!r}", place, hint=hint)
-
-
-# ---------------------------------------------------------------- permission
-
-
-def _way_back(part: Part) -> None:
-    is_said = part.step.irreversible or part.at("rollback") in part.document.values
-    if changes(part.step) and not is_said:
-        part.document.report(
-            "RB042",
-            f"{part.step.name!r} changes something and says nothing about the way back",
-            part.at(*_telling(part)),
-            hint='add rollback: (a command, a step, or {manual: "…"}), or irreversible: true'
-            + ("; read_only: true when it only looks" if part.step.type == "shell" else ""),
-        )
-
-
-def _telling(part: Part) -> tuple[str, ...]:
-    """The key that best stands for the step."""
-    return next(
-        ((key,) for key in ("id", "name", "command", "type") if part.at(key) in part.document.values), ()
-    )
-
-
-def _scopes(part: Part) -> tuple[str, ...] | None:
-    if part.step.action:
-        return part.step.action_rules.scopes
-    if part.step.rules.scopes is not None:
-        return part.step.rules.scopes
-    return tuple(part.owner.head.safety.scopes) if part.owner.head.safety.scopes is not None else None
-
-
-def _scoped(part: Part, catalog: Catalog) -> None:
-    scopes = _scopes(part)
-    step = part.step
-    tag = step.action_rules.requires_approval if part.phase == "action" else step.rules.requires_approval
-    if scopes is None and tag is False and changes(step) and part.owner.head.safety.scopes is None:
-        part.document.report(
-            "RB047",
-            f"{step.name!r} is to run unattended, but without scopes it asks everywhere",
-            part.at(*_telling(part)),
-            hint="name the environments under safety: {scopes: […]}",
-        )
-    _outside(part, catalog, scopes, ())
-
-
-def _reference(part: Part, catalog: Catalog) -> None:
-    _outside(part, catalog, part.step.action_rules.scopes, ("action",))
-
-
-def _outside(part: Part, catalog: Catalog, scopes: tuple[str, ...] | None, key: tuple[str, ...]) -> None:
-    if scopes is None:
-        return
-    step = part.step
-    digest = step.digest if step.action else _runbook_digest(part)
-    allowed = {*scopes, *catalog.promotions.get(digest, ())}
-    where = ", ".join(sorted(allowed)) or "nowhere"
-    for place in sorted((environments_of(step, catalog) or set()) - allowed):
-        part.document.report(
-            "RB046",
-            f"{step.name!r} would touch {place}, where it may not run (allowed: {where})",
-            part.at(*(key or _telling(part))),
-            hint="promote it there with evidence, or add the environment to its scopes",
-        )
-
-
-def _runbook_digest(part: Part) -> str:
-    runbook = part.owner.runbook if isinstance(part.owner, Book) else None
-    return runbook.digest if runbook else ""
-
-
-def _unreachable(owner: Action | Book, catalog: Catalog) -> None:
-    """An environment in `scopes` that no written-out target is in: a slip, or a target that was forgotten."""
-    if not all(part.is_sound for part in owner.parts):
-        return
-    inline = [part for part in owner.parts if not part.is_reference and not part.is_rollback]
-    found = [environments_of(part.step, catalog) for part in inline]
-    reachable: set[str] = set()
-    for environments in found:
-        if environments is None:
-            return
-        reachable |= environments
-    if not reachable:
-        return
-    for index, name in enumerate(owner.head.safety.scopes or ()):
-        if name in catalog.environments and name not in reachable:
-            owner.document.report(
-                "RB043",
-                f"{name} is allowed, but nothing here is in it (only in {', '.join(sorted(reachable))})",
-                ("safety", "scopes", index),
-            )
