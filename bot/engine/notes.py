@@ -116,9 +116,15 @@ def _resolution(runs: Sequence[Run], found: Sequence[Note]) -> Iterator[Note]:
     checks = [one.judged.verdict for one in run.checks.values()]
     is_proven = bool(checks) and all(verdict == "better" for verdict in checks)
     if run.runbook.pagerduty_resolve and run.status == "succeeded" and run.with_effect and is_proven:
-        assert run.finished is not None
-        by = found[-1].by if found else None
-        yield Note(key=f"resolve:{run.id}:{run.version}", kind="resolve", at=run.finished.at, by=by)
+        version = max(
+            number for number, event in enumerate(run.events, start=1) if isinstance(event, RunFinished)
+        )
+        yield Note(
+            key=f"resolve:{run.id}:{version}",
+            kind="resolve",
+            at=run.events[version - 1].at,
+            by=found[-1].by if found else None,
+        )
 
 
 @dataclass(kw_only=True)
@@ -172,7 +178,8 @@ class _Teller:
                     f"{_CHOICES[event.choice]}.{_because(event.reason)}"
                 )
             case UndoRequested() if event.actor is not None:
-                return f"{_who(event.actor)} asked to undo what {self._name} did.{_because(event.reason)}"
+                what = self._step(event.step) if event.step is not None else f"what {self._name} did"
+                return f"{_who(event.actor)} asked to undo {what}.{_because(event.reason)}"
             case UndoRequested():
                 return f"What {self._name} did is undone by itself, as it says.{_because(event.reason)}"
             case UndoSettled():
