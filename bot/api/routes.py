@@ -67,7 +67,8 @@ def create_app(doors: Doors) -> web.Application:
     """
     app = web.Application(middlewares=[scraping.counted(doors.metrics), _unknown_addresses(doors)])
     for one in ROUTES:
-        app.router.add_route(one.method, one.path, served(scraping.metrics_route(doors, one), doors))
+        add = app.router.add_get if one.method == "GET" else app.router.add_post  # GET brings HEAD along
+        add(one.path, served(scraping.metrics_route(doors, one), doors))
     return app
 
 

@@ -297,12 +297,13 @@ class Operations:
 
     async def start(self, runbook: str, caller: Caller, start: Start) -> RunId:
         """Open a run by hand; its first step is proposed like any other."""
-        self._refuse_secrets(start.given)
-        return await again(lambda: self.starting.start(runbook, caller, start))
+        clean = self._clean(start)
+        return await again(lambda: self.starting.start(runbook, caller, clean))
 
     async def foresee(self, runbook: str, caller: Caller, start: Start) -> Foreseen:
         """What a start would do; refused for whoever may not start it. Nothing is written, opened or said."""
-        return await foresee(await self.starting.draft(runbook, caller, start), self.maker)
+        draft = await self.starting.draft(runbook, caller, self._clean(start))
+        return await foresee(draft, self.maker)
 
     # ------------------------------------------------------------ reading
 
@@ -462,6 +463,20 @@ class Operations:
             await self._append(run, intent, await self._ground(run, at, caller, stops=stops))
 
         await again(once)
+
+    def _clean(self, start: Start) -> Start:
+        """The start with what is told of the trouble redacted; refused where a parameter holds a secret."""
+        self._refuse_secrets(start.given)
+        if start.facts is None:
+            return start
+        redact = self.execution.redactor.redact
+        facts = replace(
+            start.facts,
+            title=redact(start.facts.title)[0],
+            symptom=redact(start.facts.symptom)[0],
+            metric_name=redact(start.facts.metric_name)[0],
+        )
+        return replace(start, facts=facts)
 
     def _refuse_secrets(self, given: Mapping[str, ParamValue | None]) -> None:
         """Parameters are journaled and shown, and a hidden one could not be rendered: a secret has no place there."""

@@ -46,8 +46,12 @@ class Actor:
         return self.name or self.id
 
     def is_same_human(self, other: Actor) -> bool:
-        """One person: by their email whatever the account, by their account whatever became of the email."""
-        return self.person == other.person or (self.kind, self.id) == (other.kind, other.id)
+        """One person: by their email whatever the account, by their account whatever became of the email.
+
+        The door they came through says nothing: a member who decides over the API has the id that clicks have, and the
+        ids of programs (`api:…`) are no member's.
+        """
+        return self.person == other.person or self.id == other.id
 
 
 @dataclass(frozen=True, kw_only=True)

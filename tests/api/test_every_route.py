@@ -158,6 +158,18 @@ async def test_a_foreign_service_is_refused_also_under_ones_own_runbook(world: W
         assert status == 403
 
 
+async def test_a_runbook_of_no_service_is_started_for_a_service_of_ones_own(world: World) -> None:
+    world.stage.reload(inventory=TEAMS, anywhere=FLUSH.replace("service_id: checkout, ", ""))
+    body: dict[str, Any] = {"runbook_name": "anywhere", "dry_run": True}
+    path = "/api/v1/runbooks/execute"
+    token = world.token("payments", "operator")
+    status, answer = await world.stage.call("POST", path, token=token, json=body)
+    assert (status, answer["error"]["hint"]) == (400, "say so in `context.service_id`")
+    for service, expected in (("checkout", 200), ("storefront", 403)):
+        asked = {**body, "context": {"service_id": service}}
+        assert (await world.stage.call("POST", path, token=token, json=asked))[0] == expected
+
+
 async def test_ones_own_objects_are_there(world: World) -> None:
     """Or the tests above would pass for a server that refuses everything."""
     for one in BEARER:

@@ -60,6 +60,7 @@ def test_start_opens_a_run_and_says_where(served: Served) -> None:
 
 
 def test_start_dry_prints_the_plan_and_opens_nothing(served: Served) -> None:
+    served.do(lambda stage: stage.rest())
     before = served.do(lambda stage: stage.app.journal.streams())
     done = call(served, "start", "scale", "workers=4", "--dry-run")
     assert done.exit_code == 0, done.output

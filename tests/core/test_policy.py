@@ -317,3 +317,12 @@ def test_a_target_of_no_or_another_or_two_environments_is_refused(
 def test_a_channel_is_nowhere_and_keeps_the_environment_of_the_run() -> None:
     book = runbook("a")
     assert check_place(files(book), book, book.steps[0], at("", kind="channel"), environment="prod") == "prod"
+
+
+def test_a_member_is_one_human_through_either_door_and_a_program_is_nobody_else() -> None:
+    clicked = Actor(kind="slack", id="U01ALICE", person="slack:U01ALICE", name="alice")
+    called = Actor(kind="api", id="U01ALICE", person="alice@acme.example", name="alice")
+    program = Actor(kind="api", id="api:U01ALICE", person="api:U01ALICE", name="alice")
+    assert clicked.is_same_human(called)
+    assert not program.is_same_human(clicked)
+    assert not program.is_same_human(called)

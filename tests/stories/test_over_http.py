@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
+from tests.api.test_published_keys import KEYS, published, signed
 from tests.stories.catalogs import FLUSH, HEAL, INVENTORY
 from tests.stories.stage import ALICE, BOB, Stage
 from tests.stories.test_deciding import PARAMS, TWO
@@ -208,3 +211,53 @@ async def test_a_start_that_does_not_fit_says_what_would(
             assert answer[0] == status, answer
             assert words in json.dumps(answer[1])
         assert await stage.runs() == []
+
+
+async def test_a_secret_in_what_is_told_of_the_trouble_goes_no_further(tmp_path: Path) -> None:
+    secret = "hunter2-and-a-good-deal-more"
+    settings = {"BOT_SECRET_DEPLOY": secret}
+    async with Stage.open(tmp_path, runbooks={"scale": PARAMS}, settings=settings) as stage:
+        token = stage.token("operator", subject="a")
+        told = {"title": f"login with {secret} fails", "symptom": secret, "metric_name": secret}
+        body = {"runbook_name": "scale", "context": told}
+        status, answer = await stage.call("POST", "/api/v1/runbooks/execute", token=token, json=body)
+        assert status == 202
+        await stage.rest()
+        _, record = await stage.call("GET", f"/api/v1/runs/{answer['run_id']}", token=token)
+        assert secret not in json.dumps([answer, record, list(stage.texts())])
+        assert secret.encode() not in (tmp_path / "journal.db").read_bytes()
+        body = {"runbook_name": "scale", "params": {"workers": secret}}
+        for dry_run in (True, False):
+            asked = {**body, "dry_run": dry_run}
+            status, answer = await stage.call("POST", "/api/v1/runbooks/execute", token=token, json=asked)
+            assert status == 400
+            assert secret not in json.dumps(answer)
+
+
+async def test_a_token_of_an_issuer_that_publishes_its_keys_lets_its_bearer_in(tmp_path: Path) -> None:
+    key = KEYS["ec"]
+
+    async def keys(_request: web.Request) -> web.Response:
+        return web.json_response({"keys": [published("ec")]})
+
+    app = web.Application()
+    app.router.add_get("/keys", keys)
+    async with TestServer(app) as issuer:
+        settings = {
+            "BOT_JWT_JWKS_URL": str(issuer.make_url("/keys")),
+            "BOT_JWT_ISSUER": "https://issuer.example",
+        }
+        async with Stage.open(tmp_path, runbooks={"flush": FLUSH}, settings=settings) as stage:
+            in_an_hour = stage.clock.now().timestamp() + 3600
+            token = signed("ES256", key, kid="ec", exp=in_an_hour, roles=["viewer"], teams=["payments"])
+            status, answer = await stage.call("GET", "/api/v1/runbooks", token=token)
+            assert (status, [one["name"] for one in answer["runbooks"]]) == (200, ["flush"])
+            status, _ = await stage.call("GET", "/api/v1/runbooks", token=token[:-4])
+            assert status == 401
+
+
+async def test_health_answers_probes_that_only_want_the_head(tmp_path: Path) -> None:
+    async with Stage.open(tmp_path, runbooks={"flush": FLUSH}) as stage:
+        for path in ("/healthz", "/readyz"):
+            async with stage.web.head(f"http://127.0.0.1:{stage.app.port}{path}") as answer:
+                assert answer.status == 200
