@@ -186,7 +186,8 @@ class Board:
         mine = [
             one for found in self._decided.values() for one in found if one.actor.is_same_human(caller.actor)
         ]
-        return tuple(sorted(mine, key=lambda one: one.at, reverse=True)[:most])
+        # Sorted and then turned: of two at one moment the one that was made last comes first.
+        return tuple(sorted(mine, key=lambda one: one.at)[::-1][:most])
 
     # ------------------------------------------------------------ inside
 

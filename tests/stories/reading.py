@@ -33,6 +33,7 @@ _MOVING = (
     (re.compile(r"\b(in|after|within) \d+(\.\d+)? s\b"), r"\1 T"),
 )
 _IDS = (
+    (re.compile(r"\brun-[0-9a-f]{8}-\d{4}-\d\d-\d\d\.md"), "DOCUMENT"),
     (re.compile(r"\b[0-9a-f]{32}\b"), "ID"),
     (re.compile(r"(?<=· incident )[0-9a-f]{8}\b"), "ID"),
     (re.compile(r"(?<=· run )[0-9a-f]{8}\b"), "ID"),
