@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from bot.catalog.schema import ApproverGroup, Catalog, Environment, Rules, Runbook, Service, Step
 from bot.errors import NotPermitted, Refused
+from bot.runs.events import Actor
 from bot.runs.plan import Plan, Target
 from bot.runs.policy import (
     MEMBERSHIP_TTL,
