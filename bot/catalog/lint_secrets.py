@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -14,7 +14,7 @@ from bot.catalog.checking import closest
 from bot.catalog.encoding import SECRET_BEARING, Place
 from bot.catalog.parts import InputModels, Part
 from bot.catalog.schema import Catalog, Secret
-from bot.catalog.source import Document, Location
+from bot.catalog.source import Document, Lines, Location
 from bot.catalog.templating import Site, sites
 
 _TOKEN_SHAPES = re.compile(
@@ -103,18 +103,34 @@ def _may_go_to(secret: Secret, address: str) -> bool:
 
 
 def lint_plain_text(document: Document) -> None:
-    """Note texts that look like a key or password somebody wrote out."""
+    """Note texts that look like a key or password somebody wrote out, in values and in comments."""
+    found: list[str] = []
     for location, text in _texts(document.data, ()):
         if location[:1] == ("secrets",):
             # Their names tell, their values are only the hosts they may go to.
             continue
         if _looks_secret(text, location):
+            found.append(text)
             document.report(
                 "RB053",
                 "this looks like a secret written out",
                 location,
                 hint="declare it under secrets: in catalog.yaml and write $NAME here",
             )
+    lint_shapes(document, known=found)
+
+
+def lint_shapes(document: Document, *, known: Sequence[str] = ()) -> None:
+    """Note what has the shape of a token anywhere in a file, apart from what was noted already."""
+    for match in _TOKEN_SHAPES.finditer(document.text):
+        if any(match.group() in text for text in known):
+            continue
+        document.report_at(
+            "RB053",
+            "this looks like a secret written out",
+            Lines(document.text).mark(match.start()),
+            hint="take it out, and change it where it is used: who can read this file has it",
+        )
 
 
 def _looks_secret(text: str, location: Location) -> bool:

@@ -15,9 +15,11 @@ if TYPE_CHECKING:
 
 
 def _given(context: click.Context, parameter: click.Parameter, value: Path | None) -> Path:  # noqa: ARG001
+    if value is not None:
+        return value
     from bot.settings import catalog_folder
 
-    return catalog_folder() if value is None else value
+    return catalog_folder()
 
 
 _TYPE: Any = click.Path(path_type=Path)

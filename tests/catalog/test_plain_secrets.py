@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
+from bot.actions.registry import input_models
 from bot.catalog.lint_secrets import lint_plain_text
+from bot.catalog.loader import check
 from bot.catalog.source import Document, parse_document
 
 # Put together here, so that no scanner takes this file for a leak.
@@ -62,3 +65,30 @@ def test_a_secret_in_plain_text_is_found(name: str) -> None:
 @pytest.mark.parametrize("name", INNOCENT)
 def test_what_is_no_secret_is_left_alone(name: str) -> None:
     assert found(INNOCENT[name]) == []
+
+
+TOKEN = "ghp_" + "a1B2c3D4e5" * 3
+
+
+def test_a_token_in_a_comment_is_found_at_its_place() -> None:
+    document = Document(path="a.yaml")
+    parse_document(document, f"name: a # was {TOKEN}\n".encode())
+    lint_plain_text(document)
+    assert [(one.code, one.line, one.column) for one in document.problems] == [("RB053", 1, 15)]
+
+
+def test_a_token_in_a_value_is_told_once() -> None:
+    document = Document(path="a.yaml")
+    parse_document(document, f"text: |\n  one\n  {TOKEN}\n".encode())
+    lint_plain_text(document)
+    assert [(one.code, one.line) for one in document.problems] == [("RB053", 1)]
+
+
+def test_a_token_in_a_python_action_is_found(tmp_path: Path) -> None:
+    (tmp_path / "actions").mkdir()
+    (tmp_path / "catalog.yaml").write_text(
+        "environments: {prod: {approvers: [U0DANA01]}}\n", encoding="utf-8"
+    )
+    (tmp_path / "actions" / "cache.py").write_text(f'KEY = "{TOKEN}"\n', encoding="utf-8")
+    found = check(tmp_path, input_models())
+    assert [(Path(one.path).name, one.code, one.line) for one in found.warnings] == [("cache.py", "RB053", 1)]
