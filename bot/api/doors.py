@@ -62,7 +62,7 @@ class Doors:
     @property
     def records(self) -> Records:
         """Runs as they are told to readers."""
-        return Records(ledger=self.engine.ledger)
+        return Records(journal=self.engine.ledger.journal)
 
     @property
     def engine(self) -> Operations:

@@ -63,7 +63,6 @@ def reading(path: Path | None, work: Callable[[SqliteJournal, Records], Awaitabl
 
 
 async def _reading(path: Path | None, work: Callable[[SqliteJournal, Records], Awaitable[T]]) -> T:
-    from bot.engine.ledger import Ledger
     from bot.engine.records import Records
     from bot.engine.stored import codec
     from bot.journal.sqlite import SqliteJournal
@@ -74,7 +73,7 @@ async def _reading(path: Path | None, work: Callable[[SqliteJournal, Records], A
         path or settings.journal_path, serve=False, codec=codec(), audit_key=settings.audit_key_bytes
     )
     try:
-        return await work(journal, Records(ledger=Ledger(journal)))
+        return await work(journal, Records(journal=journal))
     finally:
         await journal.close()
 

@@ -20,7 +20,6 @@ from bot.errors import BadInput
 if TYPE_CHECKING:
     from bot.catalog.promotion import Promotion
     from bot.catalog.schema import Catalog
-    from bot.engine.records import Records
     from bot.journal.sqlite import SqliteJournal
     from bot.runs.track_record import TrackRecord
 
@@ -93,7 +92,7 @@ def promote(
     evidence: dict[str, object] = {"url": _checked_url(evidence_url)}
     if from_history:
         users = _users(catalog, made)
-        record = reading(path, lambda journal, records: _record(journal, records, made.digest, users, days))
+        record = reading(path, lambda journal, _: _record(journal, made.digest, users, days))
         if found := record.shortfalls(min_runs=min_runs, max_troubles=max_troubles):
             name = made.action or made.runbook
             tell(f"{name!r} is not promoted: in the last {days} days this version has {'; '.join(found)}")
@@ -187,22 +186,22 @@ def _users(catalog: Catalog, promotion: Promotion) -> list[str]:
     ]
 
 
-async def _record(
-    journal: SqliteJournal, records: Records, digest: str, runbooks: list[str], days: int
-) -> TrackRecord:
+async def _record(journal: SqliteJournal, digest: str, runbooks: list[str], days: int) -> TrackRecord:
+    from bot.engine.ledger import Ledger
     from bot.journal.base import HistoryQuery
     from bot.journal.reads import history
     from bot.runs.state import Run
     from bot.runs.track_record import track_record
 
     since = datetime.now(UTC) - timedelta(days=days)
+    ledger = Ledger(journal)
     found: list[Run] = []
     for name in runbooks:
         cursor = ""
         while len(found) < _MOST_RUNS:
             page = await history(journal, HistoryQuery(runbook=name, since=since, limit=_PAGE, cursor=cursor))
             rows = [row for row in page.runs if not row.dry_run and row.finished_at is not None]
-            found += [await records.ledger.run(row.run_id) for row in rows]
+            found += [await ledger.run(row.run_id) for row in rows]
             cursor = page.next_cursor
             if not cursor:
                 break

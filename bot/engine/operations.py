@@ -315,7 +315,7 @@ class Operations:
     @property
     def records(self) -> Records:
         """What the journal tells of past runs."""
-        return Records(ledger=self.ledger)
+        return Records(journal=self.ledger.journal)
 
     @property
     def advising(self) -> Advising:

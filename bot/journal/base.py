@@ -246,6 +246,9 @@ class Journal(Protocol):
     async def read(self, stream: str, *, after_version: int = 0) -> tuple[Recorded, ...]:
         """The events of one stream in order; empty when there is none."""
 
+    async def read_many(self, streams: Sequence[str]) -> dict[str, tuple[Recorded, ...]]:
+        """The events of several streams as they stand at one moment, in one read; those that are empty are left out."""
+
     async def streams(self) -> dict[str, int]:
         """Every stream with its version."""
 

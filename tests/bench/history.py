@@ -17,7 +17,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import perf_counter
 
-from bot.engine.ledger import Ledger
 from bot.engine.records import Records
 from bot.engine.rows import run_row, step_rows
 from bot.engine.stored import codec
@@ -28,7 +27,7 @@ from bot.journal.sqlite import SqliteJournal, records
 from bot.journal.statements import statements
 from bot.runs.events import Event, RunFinished, RunId
 from bot.runs.fold import fold
-from tests.bench.harness import Figures, Row, figures
+from tests.bench.harness import Row, figures
 from tests.core.given import ALICE, NOW, opened, ran, runbook
 
 EVENTS = 1_000_000
@@ -79,13 +78,9 @@ async def _row(kind: Kind) -> Row:
         what=kind.what,
         ours=figures(ours),
         beside_what=kind.beside_what,
-        beside=_figures(beside),
+        beside=figures(beside),
         promised_p95_ms=PROMISED_P95_MS if kind.what.startswith("history") else None,
     )
-
-
-def _figures(samples_s: list[float]) -> Figures:
-    return figures(samples_s)
 
 
 def _kinds(journal: SqliteJournal, bare: sqlite3.Connection) -> Iterator[Kind]:
@@ -121,23 +116,23 @@ def _kinds(journal: SqliteJournal, bare: sqlite3.Connection) -> Iterator[Kind]:
             f"{runs} WHERE runbook = 'runbook-7' AND opened_at < ? {order}", (stamp(any_moment()),)
         ).fetchall(),
     )
-    ledger = Records(ledger=Ledger(journal))
+    told = Records(journal=journal)
     yield Kind(
         what="history as 20 whole records",
-        ours=lambda: ledger.page(HistoryQuery(service=any_service(), before=any_moment(), limit=20)),
+        ours=lambda: told.page(HistoryQuery(service=any_service(), before=any_moment(), limit=20)),
         beside=lambda: _events_of_20(bare, any_service(), any_moment()),
         beside_what="their rows and events, fetched",
     )
     yield Kind(
         what=f"stats over {EVENTS // 14 * 2:,} steps",
-        ours=lambda: ledger.statistics(NumbersQuery()),
+        ours=lambda: told.statistics(NumbersQuery()),
         beside=lambda: bare.execute("SELECT action, COUNT(*) FROM steps GROUP BY action").fetchall(),
         beside_what="one count by action",
         samples=20,
     )
     yield Kind(
         what="stats of a service, 90 days",
-        ours=lambda: ledger.statistics(NumbersQuery(service=any_service(), since=END - timedelta(days=90))),
+        ours=lambda: told.statistics(NumbersQuery(service=any_service(), since=END - timedelta(days=90))),
         beside=lambda: bare.execute(
             "SELECT action, COUNT(*) FROM steps WHERE service = ? AND at >= ? GROUP BY action",
             (any_service(), stamp(END - timedelta(days=90))),

@@ -87,6 +87,16 @@ class JournalContract:
         later = await journal.read("run-1", after_version=2)
         assert [(one.version, one.event) for one in later] == [(3, reminded(3))]
 
+    async def test_many_streams_are_read_at_once_and_those_that_are_not_there_are_left_out(
+        self, journal: Journal
+    ) -> None:
+        await journal.append(batch("run-1", 0, reminded(1), reminded(2)))
+        await journal.append(batch("run-2", 0, reminded(3)))
+        found = await journal.read_many(["run-2", "run-9", "run-1"])
+        assert list(found) == ["run-2", "run-1"]
+        assert found["run-1"] == await journal.read("run-1")
+        assert await journal.read_many([]) == {}
+
     @pytest.mark.parametrize("expected", [0, 1, 3])
     async def test_a_writer_who_expects_another_version_is_refused(
         self, journal: Journal, expected: int

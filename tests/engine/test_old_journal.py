@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 
-from bot.engine.ledger import Ledger
 from bot.engine.records import Records
 from bot.engine.rows import EDITION, bring_up
 from bot.errors import JournalUnavailable
@@ -59,7 +58,7 @@ def asked(path: Path, sql: str) -> list[tuple[Any, ...]]:
 
 async def test_it_can_be_read_as_it_is(old: Path) -> None:
     journal = await SqliteJournal.open(old, serve=False, codec=codec())
-    records = Records(ledger=Ledger(journal))
+    records = Records(journal=journal)
     page = await records.page(HistoryQuery())
     assert [(run.run_id, run.status) for run in page.runs] == [
         ("r4", "waiting"),

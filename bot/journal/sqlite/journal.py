@@ -130,6 +130,18 @@ class SqliteJournal:
         found = await self._reader.perform(
             lambda connection: queries.stream_events(connection, stream, after_version=after_version)
         )
+        return self._decoded(found)
+
+    async def read_many(self, streams: Sequence[str]) -> dict[str, tuple[Recorded, ...]]:
+        """See `Journal.read_many`."""
+        found = await self._reader.perform(
+            lambda connection: {
+                stream: queries.stream_events(connection, stream, after_version=0) for stream in streams
+            }
+        )
+        return {stream: self._decoded(events) for stream, events in found.items() if events}
+
+    def _decoded(self, found: Sequence[chain.EventRecord]) -> tuple[Recorded, ...]:
         return tuple(_recorded(record, self._codec.decode(_text(record))) for record in found)
 
     async def streams(self) -> dict[str, int]:
