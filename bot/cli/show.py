@@ -80,6 +80,7 @@ def runbook_told(catalog: Catalog, runbook: Runbook) -> dict[str, Any]:
         "file": f"{runbook.path}:{runbook.line}",
         "digest": runbook.digest,
         "fits": list(when_it_fits(runbook)),
+        "next": _next(runbook),
         "auto_start": runbook.trigger.auto_start,
         "params": [_param(param) for param in runbook.params],
         "steps": [_step(step) for step in runbook.steps],
@@ -173,6 +174,20 @@ def _where(catalog: Catalog, rules: Rules, digest: str) -> dict[str, Any]:
     }
 
 
+def _next(runbook: Runbook) -> str | None:
+    """When its schedule comes round next, on the schedule's own clock."""
+    from datetime import UTC, datetime
+    from zoneinfo import ZoneInfo
+
+    from bot.catalog.schedule import next_tick
+
+    schedule = runbook.trigger.schedule
+    tick = next_tick(schedule, after=datetime.now(UTC)) if schedule else None
+    if schedule is None or tick is None:
+        return None
+    return tick.astimezone(ZoneInfo(schedule.timezone)).isoformat(timespec="minutes")
+
+
 def _right(one: Entitled, rule: Rule) -> dict[str, Any]:
     return {
         "service": one.service,
@@ -200,6 +215,7 @@ def _put_runbook(told: Mapping[str, Any]) -> None:
             ("file", told["file"]),
             ("digest", told["digest"]),
             ("fits", "\n".join(told["fits"]) or "only when somebody chooses it"),
+            ("next", told["next"]),
             ("begins", "by itself, where the environment allows it" if told["auto_start"] else None),
             ("where", _where_in_words(told["where"])),
             ("params", "\n".join(map(_param_in_words, told["params"])) or None),

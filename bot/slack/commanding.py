@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from bot.catalog.schedule import next_tick
 from bot.engine.operations import Operations
 from bot.engine.simulation.story import simulate
 from bot.engine.starting import Start
@@ -98,7 +99,9 @@ class Commands:
         runbook = self._operations.runbook(name)
         answer = await self._operations.entitlement.of_runbook(runbook, caller)
         rows = await self._operations.history(runbook=runbook.name, limit=LAST_RUNS)
-        return show_answer(runbook, answer, rows, await self._links(rows))
+        schedule = runbook.trigger.schedule
+        next_at = next_tick(schedule, after=self._operations.clock.now()) if schedule else None
+        return show_answer(runbook, answer, rows, await self._links(rows), next_at=next_at)
 
     async def _history(self, service: str) -> str:
         name = self._operations.entitlement.service_named(service).name if service else ""

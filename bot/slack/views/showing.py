@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
 
 from bot.catalog.describing import how_it_is_undone, what_it_does, when_it_fits
 from bot.catalog.params import what_fits
@@ -19,10 +20,17 @@ STEPS_ROOM = 1500
 LAST_RUNS = 3
 
 
-def show_answer(runbook: Runbook, answer: Answer, rows: Sequence[RunRow], links: Links) -> str:
-    """All of it in one text; what is cut is said where it is cut."""
+def show_answer(
+    runbook: Runbook,
+    answer: Answer,
+    rows: Sequence[RunRow],
+    links: Links,
+    *,
+    next_at: datetime | None = None,
+) -> str:
+    """All of it in one text; what is cut is said where it is cut. `next_at`: when its schedule comes round next."""
     described = f": {text.value(runbook.description, 300)}" if runbook.description else ""
-    parts = [f"*Runbook* {text.code(runbook.name)}{described}", _fits(runbook)]
+    parts = [f"*Runbook* {text.code(runbook.name)}{described}", _fits(runbook, next_at)]
     if runbook.params:
         parts.append("*It asks for*\n" + _some([_param(one) for one in runbook.params], 600))
     parts.append(f"*{text.count(len(runbook.steps), 'step')}*\n" + _steps(runbook.steps))
@@ -38,11 +46,13 @@ def show_answer(runbook: Runbook, answer: Answer, rows: Sequence[RunRow], links:
     return text.cut_markup("\n".join(part for part in parts if part), ANSWER_LIMIT)
 
 
-def _fits(runbook: Runbook) -> str:
+def _fits(runbook: Runbook, next_at: datetime | None) -> str:
     parts = when_it_fits(runbook)
     if not parts:
         return "*It fits* only when somebody chooses it: its trigger names nothing."
     how = " Its first step may begin by itself." if runbook.trigger.auto_start else ""
+    if next_at is not None:
+        how = f" Its schedule comes round next at {text.moment(next_at)}.{how}"
     return f"*It fits* {text.listed([text.value(part, 300) for part in parts])}.{how}"
 
 
