@@ -145,6 +145,8 @@ class App:
         if self.pager is not None:
             self._tasks.append(asyncio.create_task(self.pager.run(), name="pagerduty"))
         await self.door.start()
+        for reason in half_connected(self.settings, self.catalog.current):
+            log.warning("pagerduty-half-connected", reason=reason)
         log.info("serving", host=self.settings.http_host, port=self.port, slack=self.settings.slack_mode)
 
     async def stop(self) -> None:
@@ -359,6 +361,17 @@ def _tokens(settings: Settings, clock: Clock) -> TokenCheck | None:
         audience=settings.jwt_audience,
         published=PublishedKeys(url=url, now=clock.now) if url else None,
     )
+
+
+def half_connected(settings: Settings, catalog: Catalog) -> tuple[str, ...]:
+    """What writing to PagerDuty still lacks, where one half of it was asked for: nothing is written then."""
+    has_token = bool(settings.pagerduty_write_token.get_secret_value())
+    asking = sorted(name for name, service in catalog.services.items() if service.pagerduty_write)
+    if asking and not has_token:
+        return (f"{', '.join(asking)}: pagerduty_write is true, and PAGERDUTY_WRITE_TOKEN is not set",)
+    if has_token and not asking:
+        return ("PAGERDUTY_WRITE_TOKEN is set, and no service of the catalog says `pagerduty_write: true`",)
+    return ()
 
 
 def _reader(settings: Settings) -> PagerDutyReader | None:

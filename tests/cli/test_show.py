@@ -169,3 +169,17 @@ def test_the_documented_line_completes_in_a_real_bash() -> None:
         check=True,
     )
     assert done.stdout.split() == ["restart-service", "restart-web-frontend"]
+
+
+def test_a_schedule_is_told_with_when_it_comes_round_next(tmp_path: Path) -> None:
+    (tmp_path / "catalog.yaml").write_text("environments: { prod: { approvers: [dana@acme.example] } }\n")
+    schedule = '{ cron: "0 6 1 1 *", timezone: Europe/Berlin }'
+    steps = "[{ type: slack, message: hello, channel: '#ops' }]"
+    (tmp_path / "new-year.yaml").write_text(
+        f"name: new-year\ntrigger: {{ schedule: {schedule} }}\nsteps: {steps}\n"
+    )
+    asked = ["show", "new-year", "--catalog", str(tmp_path)]
+    told = json.loads(CliRunner().invoke(main, [*asked, "--json"]).stdout)
+    assert told["next"].endswith("-01-01T06:00+01:00")
+    assert told["next"] in CliRunner().invoke(main, asked).stdout
+    assert json.loads(ctl("show", "scale-payment-api", "--json").stdout)["next"] is None

@@ -23,6 +23,7 @@ _MOVING = (
     (re.compile(r"127\.0\.0\.1:\d+"), "127.0.0.1:PORT"),
     (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC"), "DATE"),
     (re.compile(r"\b[A-Z][a-z]{2} \d\d [A-Z][a-z]{2} \d\d:\d\d\b"), "DAY AND TIME"),
+    (re.compile(r"(?<=the time )\d+ \d+ ∗"), "M H ∗"),
     (re.compile(r"\b\d\d:\d\d UTC"), "TIME"),
     (
         re.compile(
