@@ -59,6 +59,16 @@ def things(context: click.Context, parameter: click.Parameter, begun: str) -> li
     return _items(_folder(context), begun, ("", "actions"))
 
 
+def services(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:  # noqa: ARG001
+    """The services of catalog.yaml whose names begin so."""
+    return _keys(_folder(context), "services", begun)
+
+
+def environments(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:  # noqa: ARG001
+    """The environments of catalog.yaml whose names begin so."""
+    return _keys(_folder(context), "environments", begun)
+
+
 def codes(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:  # noqa: ARG001
     """The codes of lint that begin so, each with what it is."""
     from click.shell_completion import CompletionItem
@@ -86,6 +96,24 @@ def _items(folder: Path, begun: str, below: tuple[str, ...]) -> list[CompletionI
         for part in below:
             files = sorted((folder / part).glob("[!.]*.*"))[:_MOST_FILES]
             found += [name for file in files if (name := _name_in(file))]
+    return [CompletionItem(name) for name in sorted(set(found)) if name.startswith(begun)]
+
+
+def _keys(folder: Path, section: str, begun: str) -> list[CompletionItem]:
+    """The names right below one key of catalog.yaml, as it is usually indented."""
+    from click.shell_completion import CompletionItem
+
+    text = ""
+    with suppress(OSError):
+        for file in sorted(folder.glob("catalog.y*ml")):
+            text = file.read_text(encoding="utf-8", errors="replace")
+    below = re.search(rf"^{section}:[^\n]*\n((?:[ #][^\n]*\n|\n)*)", text + "\n", re.MULTILINE)
+    lines = below.group(1) if below else ""
+    indent = min(
+        (len(line) - len(line.lstrip()) for line in re.findall(r"^ +[^\s#].*$", lines, re.MULTILINE)),
+        default=2,
+    )
+    found = re.findall(rf"^ {{{indent}}}[\"']?([^\s\"'#:][^\"'#:]*)[\"']?:", lines, re.MULTILINE)
     return [CompletionItem(name) for name in sorted(set(found)) if name.startswith(begun)]
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bot.cli.completion import runbooks
+from bot.cli.completion import environments, runbooks, services
 from bot.cli.journal import MOMENT, SHORT_ID, journal_option, reading
 from bot.cli.output import Column, Marked, Style, json_option, put_json, put_table, tell
 
@@ -50,9 +50,11 @@ _COLUMNS = (
 
 
 @click.command()
-@click.option("--service", default="", help="Only for this service.")
+@click.option("--service", default="", shell_complete=services, help="Only for this service.")
 @click.option("--runbook", default="", shell_complete=runbooks, help="Only of this runbook.")
-@click.option("--environment", "--env", default="", help="Only in this environment.")
+@click.option(
+    "--environment", "--env", shell_complete=environments, default="", help="Only in this environment."
+)
 @click.option("--status", type=click.Choice(STATUSES), help="Only those that stand like this.")
 @click.option("--since", type=MOMENT, help="Opened since: 7d, 36h, 2026-11-21.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="At most so many.")

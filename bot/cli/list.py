@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bot.cli.catalog import catalog_option, load_catalog
+from bot.cli.completion import services
 from bot.cli.output import Column, Marked, json_option, put_json, put_table, tell
 
 if TYPE_CHECKING:
@@ -19,7 +20,9 @@ _COLUMNS = (Column("kind"), Column("name"), Column("where"), Column("steps", is_
 @click.command("list")
 @click.option("--runbooks", "kind", flag_value="runbook", help="Runbooks only.")
 @click.option("--actions", "kind", flag_value="action", help="Actions only.")
-@click.option("--service", default="", help="Only runbooks whose trigger names this service.")
+@click.option(
+    "--service", default="", shell_complete=services, help="Only runbooks whose trigger names this service."
+)
 @catalog_option
 @json_option
 def list_(*, kind: str | None, service: str, folder: Path, as_json: bool) -> None:

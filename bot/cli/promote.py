@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import click
 
 from bot.cli.catalog import catalog_option, load_catalog
-from bot.cli.completion import actions, runbooks
+from bot.cli.completion import actions, environments, runbooks
 from bot.cli.journal import journal_option, reading
 from bot.cli.output import FOUND_PROBLEMS, json_option, put_facts, put_json, tell
 from bot.errors import BadInput
@@ -34,7 +34,14 @@ _LONGEST_URL = 2000
 @click.option(
     "--runbook", "runbook_name", metavar="NAME", shell_complete=runbooks, help="The runbook to promote."
 )
-@click.option("--env", "environment", metavar="ENV", required=True, help="The environment to let it into.")
+@click.option(
+    "--env",
+    "environment",
+    metavar="ENV",
+    shell_complete=environments,
+    required=True,
+    help="The environment to let it into.",
+)
 @click.option("--evidence-url", metavar="URL", required=True, help="Where the review or test can be read.")
 @click.option("--from-history", is_flag=True, help="Attach how this very version has fared, by the journal.")
 @click.option(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bot.cli.catalog import catalog_option, load_catalog
+from bot.cli.completion import environments, services
 from bot.cli.output import FINE, FOUND_PROBLEMS, json_option, put, put_json
 
 if TYPE_CHECKING:
@@ -17,9 +18,20 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--service", required=True, help="A service of catalog.yaml, or a name alerts use for it.")
+@click.option(
+    "--service",
+    required=True,
+    shell_complete=services,
+    help="A service of catalog.yaml, or a name alerts use for it.",
+)
 @click.option("--symptom", required=True, help="What is wrong, in the words of an alert.")
-@click.option("--env", "environment", default="", help="The environment; the service's own when left out.")
+@click.option(
+    "--env",
+    "environment",
+    shell_complete=environments,
+    default="",
+    help="The environment; the service's own when left out.",
+)
 @click.option("--fail-at", metavar="STEP", default="", help="Let this step fail, to see what is undone.")
 @click.option(
     "--fixture",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bot.cli.completion import runbooks
+from bot.cli.completion import environments, runbooks, services
 from bot.cli.output import (
     FINE,
     FOUND_PROBLEMS,
@@ -32,9 +32,18 @@ LOOK_EVERY_S = 1.0
 @click.argument("name", shell_complete=runbooks)
 @click.argument("given", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option(
-    "--env", "environment", default="", help="Only checked: where it runs follows from its targets."
+    "--env",
+    "environment",
+    shell_complete=environments,
+    default="",
+    help="Only checked: where it runs follows from its targets.",
 )
-@click.option("--service", default="", help="The service it is for; needed unless the runbook names one.")
+@click.option(
+    "--service",
+    default="",
+    shell_complete=services,
+    help="The service it is for; needed unless the runbook names one.",
+)
 @click.option("--title", default="", help="What is wrong, for whoever reads the thread.")
 @click.option("--dry-run", is_flag=True, help="Print what it would do; nothing is opened, written or said.")
 @click.option(

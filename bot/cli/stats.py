@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bot.cli.completion import actions
+from bot.cli.completion import actions, services
 from bot.cli.export import write
 from bot.cli.journal import MOMENT, journal_option, reading
 from bot.cli.output import (
@@ -49,7 +49,7 @@ _COUNTS = (
 
 
 @click.command()
-@click.option("--service", default="", help="Only for this service.")
+@click.option("--service", default="", shell_complete=services, help="Only for this service.")
 @click.option(
     "--action", default="", shell_complete=actions, help="Only this action (an inline step is RUNBOOK/STEP)."
 )

@@ -136,6 +136,12 @@ def test_names_of_runbooks_and_actions_complete() -> None:
     assert completed("bash", "runbookctl promote --runbook sc", 3) == "plain,scale-payment-api\n"
 
 
+def test_services_environments_and_codes_complete() -> None:
+    assert completed("bash", "runbookctl list --service p", 3) == "plain,payment-api\nplain,product-search\n"
+    assert completed("bash", "runbookctl simulate --env ", 3) == "plain,prod\nplain,staging\n"
+    assert completed("bash", "runbookctl lint --explain rb00", 3).split()[0] == "plain,RB001"
+
+
 def test_commands_complete_too_and_a_folder_that_is_not_there_completes_nothing(tmp_path: Path) -> None:
     assert "promote" in completed("zsh", "runbookctl pro", 1)
     assert completed("bash", "runbookctl show re", 2, BOT_CATALOG=str(tmp_path / "none")).strip() == ""
