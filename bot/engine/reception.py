@@ -129,13 +129,14 @@ class Reception:
 
         async def once() -> Incident | None:
             existing = await self._known(signal)
+            may_open = existing is None or (signal.recurs and existing.is_resolved)
             events = decide(
                 signal,
                 existing=existing,
                 catalog=self.catalog(),
                 now=self.clock.now(),
                 new_id=IncidentId(uuid4().hex),
-                last_times=await self._history(signal) if existing is None else (),
+                last_times=await self._history(signal) if may_open else (),
             )
             if not events:
                 if inbox_id:

@@ -106,7 +106,8 @@ def _links(incident: Incident, links: Mapping[str, str]) -> list[str]:
         if origin.url:
             found.setdefault(origin.url, f"{_source(origin)}{number if origin.source == 'pagerduty' else ''}")
     if incident.facts.url:
-        found.setdefault(incident.facts.url, f"Incident{number}")
+        is_alert = incident.opened.origin.source == "alertmanager"
+        found.setdefault(incident.facts.url, "What fires" if is_alert else f"Incident{number}")
     for label, url in links.items():
         found.setdefault(url, label)
     return [text.link(url, label) for url, label in list(found.items())[:8] if len(url) <= 300]
