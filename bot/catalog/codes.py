@@ -68,6 +68,8 @@ CODES: Mapping[str, Code] = MappingProxyType(
         "RB063": Code("a runbook that can never match", "warning"),
         "RB064": Code("two runbooks that always match together", "warning"),
         "RB065": Code("a node of a cluster that belongs to several environments", "warning"),
+        "RB066": Code("an escalation that asks nobody new", "warning"),
+        "RB067": Code("on call for a service without a PagerDuty id", "warning"),
     }
 )
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from bot.catalog import (
     lint_checks,
+    lint_escalation,
     lint_fleets,
     lint_inventory,
     lint_params,
@@ -60,10 +61,12 @@ def lint(
         return
     if settings is not None:
         lint_inventory.lint(catalog, settings)
+        lint_escalation.lint_inventory(catalog, settings)
     for owner in writing.owners:
         lint_places.lint(owner, catalog)
         lint_scopes.lint(owner, catalog)
         lint_people.lint(owner, catalog)
+        lint_escalation.lint(owner, catalog)
         lint_checks.lint(owner, catalog)
         lint_fleets.lint(owner, catalog)
     for book in writing.books.values():

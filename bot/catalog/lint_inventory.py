@@ -13,7 +13,7 @@ from bot.catalog.templating import Place, check_template, references
 _USER = re.compile(r"[UW][A-Z0-9]{5,}")
 _USER_GROUP = re.compile(r"S[A-Z0-9]{5,}")
 _EMAIL = re.compile(r"[^@\s<>,]+@[^@\s<>,]+\.[^@\s<>,.]+")
-_ON_CALL = "pagerduty:oncall"
+ON_CALL = "pagerduty:oncall"
 _URL_NAME = re.compile(r"[a-z0-9_](?:[a-z0-9._-]*[a-z0-9])?(?::[0-9]{1,5})?|\[[0-9a-f:]+\](?::[0-9]{1,5})?")
 
 
@@ -63,7 +63,7 @@ def environment(catalog: Catalog, document: Document, name: str, place: Location
 def approvers(catalog: Catalog, document: Document, entries: Sequence[str], place: Location) -> None:
     """Note each entry that names nobody: not an id, an email, a user group, a group of the catalog or on call."""
     for index, entry in enumerate(entries):
-        if not is_person(entry) and entry.removeprefix("@") not in catalog.groups and entry != _ON_CALL:
+        if not is_person(entry) and entry.removeprefix("@") not in catalog.groups and entry != ON_CALL:
             _unknown_person(document, entry, (*place, index), catalog, groups=True)
 
 
@@ -82,7 +82,7 @@ def _unknown_person(
 ) -> None:
     kinds = "a Slack user id (U…), an email or a Slack user group id (S…)"
     hint = (closest(entry, catalog.groups) if groups else "") or (
-        f"give {kinds}, {_ON_CALL} or a name under groups:" if groups else f"give {kinds}"
+        f"give {kinds}, {ON_CALL} or a name under groups:" if groups else f"give {kinds}"
     )
     document.report("RB028", f"{entry!r} names nobody who could approve", place, hint=hint)
 
@@ -95,7 +95,7 @@ def _member_place(document: Document, name: str, index: int) -> Location:
 def _groups(catalog: Catalog, document: Document) -> None:
     for name, group in catalog.groups.items():
         for index, member in enumerate(group.members):
-            if not is_person(member):
+            if not is_person(member) and member != ON_CALL:
                 _unknown_person(document, member, _member_place(document, name, index), catalog, groups=False)
 
 
