@@ -6,7 +6,8 @@ There is no list of what was posted: a tick has a name made of runbook and momen
 once, also after a restart and with several replicas looking at the same minute. What came round while nobody looked
 is posted at the next start if it is not older than GRACE, only the latest of each schedule, and says that it is late.
 A schedule that is new in a running process counts from then on: whoever writes `0 9 * * *` at ten past nine means
-tomorrow. (At a start nobody can tell a new schedule from one that was missed.)
+tomorrow. At a start nobody can tell a new schedule from one that was missed, unless the journal holds no incident at
+all: a bot that was never there has missed nothing.
 
 The catalog is looked at again every few seconds, so a change of it changes the timetable.
 """
@@ -71,10 +72,13 @@ class Timetable:
         """Post what came round and is not posted yet."""
         now = self.clock.now()
         found = dict(self._schedules())
+        earliest = now
+        if self._is_first_look and await self.journal.incidents(limit=1):
+            earliest = now - GRACE
         for name, runbook in found.items():
             if name in self._next and self._next[name] > now:
                 continue
-            since = self._since.get(name, now - GRACE if self._is_first_look else now)
+            since = self._since.get(name, earliest)
             tick = last_tick(name[1], after=max(since, now - GRACE), until=now)
             if tick is not None:
                 await self._post(runbook, name[1], tick, now=now)
