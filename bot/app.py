@@ -256,7 +256,13 @@ async def _wire(
         clock=clock,
     )
     reception = Reception(
-        ledger=ledger, catalog=catalog, clock=clock, us=us, redactor=redactor, reader=reader
+        ledger=ledger,
+        catalog=catalog,
+        clock=clock,
+        us=us,
+        redactor=redactor,
+        reader=reader,
+        heard=numbers.signal,
     )
     worker = Worker(
         ledger=ledger,

@@ -10,7 +10,7 @@ import click
 
 from bot.cli.catalog import catalog_option, load_catalog
 from bot.cli.completion import environments, services
-from bot.cli.output import FINE, FOUND_PROBLEMS, json_option, put, put_json
+from bot.cli.output import FINE, FOUND_PROBLEMS, json_option, put, put_json, tell
 
 if TYPE_CHECKING:
     from bot.catalog.schema import Catalog
@@ -71,6 +71,10 @@ def simulate(
         put_json(_as_json(played, catalog))
     else:
         put(conversation(played, catalog), end="")
+    if not played.runs and any(not one.evaluable for one in played.candidates):
+        tell(
+            "a fixture can tell what those conditions ask for: `incident: { metric_name: …, anomaly_score: … }`"
+        )
     context.exit(FINE if played.runs else FOUND_PROBLEMS)
 
 

@@ -51,6 +51,9 @@ class Reception:
     us: Self
     redactor: Redactor
     reader: Reader | None = None
+    heard: Callable[[str, str, float], None] = lambda _kind, _result, _seconds: None
+    """Told of each signal: its kind, whether it was `handled`, `ignored`, `refused` or `put_aside`, and how long after
+    it was accepted."""
     _arrived: asyncio.Event = field(default_factory=asyncio.Event)
     _taking: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Two signals with one key that are read at the same moment would open an incident each: no stream is there yet
@@ -82,23 +85,30 @@ class Reception:
                 raise
             except Exception:  # one signal's trouble stays its own, like a run's
                 self._put_aside.add(item.inbox_id)
+                self._heard(item, "put_aside")
                 log.exception("signal-put-aside", inbox_id=item.inbox_id, reference=uuid4().hex[:8])
 
     async def handle(self, item: InboxItem) -> None:
         """Answer one signal."""
         signal = read_item(item, us=self.us)
         if isinstance(signal, Ignored):
+            self._heard(item, "ignored")
             log.info("signal-ignored", inbox_id=item.inbox_id, reason=signal.reason)
             await self.ledger.journal.done(item.inbox_id)
             return
         try:
             opened = await self.take(signal, inbox_id=item.inbox_id)
         except Refused as refusal:
+            self._heard(item, "refused")
             log.warning("signal-refused", inbox_id=item.inbox_id, reason=refusal.message)
             await self.ledger.journal.done(item.inbox_id)
             return
+        self._heard(item, "handled")
         if opened is not None and self.reader is not None:
             self._ask(opened, self.reader)
+
+    def _heard(self, item: InboxItem, result: str) -> None:
+        self.heard(item.kind, result, (self.clock.now() - item.received_at).total_seconds())
 
     def _ask(self, incident: Incident, reader: Reader) -> None:
         """Read more behind the back of the next signal: a slow source must not hold up the others."""

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from bot.catalog.schema import Catalog
 from bot.engine.simulation.fixture import TOOK_S
 from bot.engine.simulation.story import Scene, Simulation
+from bot.intake.incident import Incident
 from bot.runs.words import RUN_WORDS
 from bot.slack import text
 from bot.slack.message import Message
@@ -105,9 +106,7 @@ def _thread(scene: Scene, catalog: Catalog) -> Sequence[Message]:
 
 def _ending(simulation: Simulation) -> Iterator[str]:
     if not simulation.runs:
-        nothing = simulation.incident.nothing
-        reason = f": {nothing.reason}" if nothing is not None else ""
-        yield f"Nothing would run{reason}."
+        yield f"Nothing would run{_why_nothing(simulation.incident)}."
     for run in simulation.runs:
         ended = RUN_WORDS.get(run.status, run.status)
         reason = f" ({run.finished.reason})" if run.finished is not None and run.finished.reason else ""
@@ -119,3 +118,10 @@ def _ending(simulation: Simulation) -> Iterator[str]:
             yield f"What these did would still stand: {', '.join(left)}."
     for name in simulation.unused:
         yield f"Nothing asked for this part of the fixture: {name}."
+
+
+def _why_nothing(incident: Incident) -> str:
+    if incident.nothing is not None:
+        return f": {incident.nothing.reason}"
+    suggested = [str(one.made.runbook["name"]) for one in incident.suggestions]
+    return f": nobody could be found who may approve {suggested[-1]}" if suggested else ""

@@ -26,6 +26,14 @@ PEOPLE = (5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1200.0, 1800.0, 3600.0)
 
 RESULTS = ("succeeded", "failed", "unknown")
 VERDICTS = ("approved", "rejected", "skipped", "edited", "overridden", "expired")
+SIGNALS = (
+    "pagerduty-webhook",
+    "pagerduty-incident",
+    "slack-message",
+    "anomaly-event",
+    "alertmanager-webhook",
+    "schedule-tick",
+)
 ENDS = (
     "succeeded",
     "failed",
@@ -175,6 +183,21 @@ FAMILIES: tuple[Family, ...] = (
         },
     ),
     Family(
+        name="runbook_signals_total",
+        kind="counter",
+        what="Signals that were accepted: handled, ignored, refused, or put aside because they broke",
+        labels=("kind", "result"),
+        values={"kind": SIGNALS, "result": ("handled", "ignored", "refused", "put_aside")},
+    ),
+    Family(
+        name="runbook_signal_seconds",
+        kind="histogram",
+        what="From accepting a signal to having it in the journal; after a while away, that while too",
+        labels=("kind",),
+        values={"kind": SIGNALS},
+        buckets=(*QUICK, 60.0, 600.0, 3600.0),
+    ),
+    Family(
         name="runbook_http_requests_total",
         kind="counter",
         what="Requests to this server",
@@ -272,6 +295,11 @@ class Metrics:
             for values in product(*(one.values[label] for label in free)):
                 labels = {**fixed, **dict(zip(free, values, strict=True))}
                 self._made[one.name].labels(**self._bounded(labels))
+
+    def signal(self, kind: str, result: str, seconds: float) -> None:
+        """One signal that was answered."""
+        self.count("runbook_signals_total", kind=kind, result=result)
+        self.took("runbook_signal_seconds", seconds, kind=kind)
 
     def slack_call(self, method: str, result: str, seconds: float) -> None:
         """One call to Slack that went out."""

@@ -79,6 +79,13 @@ def test_nothing_fits_is_said_with_why_and_is_a_finding() -> None:
     check("simulate_nothing_fits", result)
 
 
+def test_a_condition_that_asks_for_more_than_is_known_says_how_to_tell_it() -> None:
+    result = simulate("--service", "payment-api", "--symptom", "cpu saturation")
+    assert result.exit_code == 1
+    assert "only perhaps" in result.stdout
+    assert "anomaly_score" in result.stderr
+
+
 def test_the_same_for_programs() -> None:
     result = simulate("--service", "payments", "--symptom", "5xx", "--fail-at", "verify", "--json")
     told: dict[str, Any] = json.loads(result.stdout)

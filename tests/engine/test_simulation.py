@@ -124,6 +124,30 @@ async def test_where_too_few_are_named_nobody_approves_and_the_time_runs_out(tmp
     assert played.runs[0].status == "expired"
 
 
+async def test_whoever_is_on_call_approves_where_the_catalog_says_so(tmp_path: Path) -> None:
+    rules = "scopes: [staging], approvers: ['pagerduty:oncall']"
+    settings = CATALOG.replace("aliases: [PSHOP1]", "pagerduty_id: PSHOP1")
+    catalog = made(tmp_path, changing().replace("scopes: [staging]", rules), settings=settings)
+    played = await simulate(catalog, "shop", "shop is slow", now=NOW)
+    assert played.runs[0].status == "succeeded"
+    proposal = next(iter(played.runs[0].steps.values())).proposal
+    assert proposal is not None
+    assert proposal.approvals[0].permission.via == "pagerduty:oncall/shop"
+
+
+async def test_where_nobody_can_be_found_the_suggestion_is_withdrawn_as_it_would_be(tmp_path: Path) -> None:
+    catalog = made(tmp_path, changing())
+    books = {
+        name: one.model_copy(
+            update={"rules": one.rules.model_copy(update={"approvers": ("pagerduty:oncall",)})}
+        )
+        for name, one in catalog.runbooks.items()
+    }
+    played = await simulate(catalog.model_copy(update={"runbooks": books}), "shop", "shop is slow", now=NOW)
+    assert played.runs == ()
+    assert played.incident.suggestions[0].withdrawn is not None
+
+
 async def test_an_unknown_outcome_is_settled_as_the_fixture_says(tmp_path: Path) -> None:
     catalog = made(tmp_path, changing())
     ends = {}

@@ -17,6 +17,7 @@ from bot.engine.ledger import Ledger
 from bot.engine.making import Maker
 from bot.engine.measuring import Measuring
 from bot.engine.operations import Operations
+from bot.engine.people import People
 from bot.engine.simulation.cast import Cast
 from bot.engine.simulation.pretending import pretended
 from bot.engine.simulation.world import KnownMetrics, World
@@ -56,7 +57,7 @@ class Stage:
     """What a story is played with."""
 
     world: World
-    cast: Cast
+    people: People
     ledger: Ledger
     operations: Operations
     attendant: Attendant
@@ -83,6 +84,7 @@ async def staged(world: World) -> AsyncIterator[Stage]:
 def _wired(world: World, journal: SqliteJournal) -> Stage:
     clock, redactor, ledger = world.clock, Redactor(), Ledger(journal)
     cast = Cast(clock)
+    people = People(slack=cast, on_call=cast, catalog=lambda: world.catalog, clock=clock)
     action = pretended(world)
 
     def catalog() -> Catalog:
@@ -91,18 +93,18 @@ def _wired(world: World, journal: SqliteJournal) -> Stage:
     maker = Maker(catalog=catalog, action=action)
     execution = PretendedExecution(action=action, redactor=redactor, ledger=ledger, world=world)
     admission = Admission(journal=journal, catalog=catalog)
-    suggester = Suggester(maker=maker, directory=cast, catalog=catalog, clock=clock)
-    starting = Starting(ledger=ledger, suggester=suggester, directory=cast, catalog=catalog, clock=clock)
+    suggester = Suggester(maker=maker, directory=people, catalog=catalog, clock=clock)
+    starting = Starting(ledger=ledger, suggester=suggester, directory=people, catalog=catalog, clock=clock)
     return Stage(
         world=world,
-        cast=cast,
+        people=people,
         ledger=ledger,
         operations=Operations(
             ledger=ledger,
             maker=maker,
             starting=starting,
             execution=execution,
-            directory=cast,
+            directory=people,
             catalog=catalog,
             clock=clock,
         ),
@@ -116,7 +118,7 @@ def _wired(world: World, journal: SqliteJournal) -> Stage:
             admission=admission,
             execution=execution,
             measuring=Measuring(metrics=KnownMetrics(world), catalog=catalog, clock=clock, redactor=redactor),
-            directory=cast,
+            directory=people,
             catalog=catalog,
             action=action,
             clock=clock,

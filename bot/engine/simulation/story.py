@@ -20,6 +20,7 @@ from bot.catalog.schema import Catalog, Service
 from bot.engine.attending import Idle, next_for
 from bot.engine.ledger import Change
 from bot.engine.ports import ClickRef
+from bot.engine.simulation.cast import approvers
 from bot.engine.simulation.fixture import NOTHING_KNOWN, Fixture, KnownStep
 from bot.engine.simulation.stage import Stage, staged
 from bot.engine.simulation.world import HandClock, World
@@ -32,7 +33,7 @@ from bot.intake.triage import decide as triage
 from bot.runs.events import IncidentId, StepKey, UndoFinished
 from bot.runs.next import AskHuman, Done, Sleep, what_next
 from bot.runs.policy import Caller
-from bot.runs.state import Checked, Proposal, Run
+from bot.runs.state import Checked, Proposal, Run, asked_with
 
 SOURCE = "simulation"
 THINKING = timedelta(minutes=1)
@@ -211,7 +212,14 @@ class _Story:
             return False
         made = suggestion.made
         ref = ClickRef(incident_id=incident_id, proposal_id=made.suggestion_id, digest=made.digest)
-        return await self._approve(ref, made.asked.approvers, given=0)
+        asked = asked_with(made.asked, [one.to for one in suggestion.escalations])
+        if await self._approve(ref, asked.approvers, given=0):
+            return True
+        if effect.until is None:
+            return False
+        self._clock.until(effect.until)
+        await self._saw(incident_id)
+        return True
 
     def _check_fail_at(self) -> None:
         """Say at once that there is no such step, before anybody reads a story in which nothing fails."""
@@ -234,7 +242,7 @@ class _Story:
             case AskHuman():
                 return await self._settle(run)
             case Sleep():
-                if not await self._decide(run):
+                if not await self._decide(run) and not await self._settle(run):
                     self._clock.until(effect.until)
                     await self._saw(run.incident_id)
             case _:
@@ -249,11 +257,11 @@ class _Story:
         proposal = run.open_proposal
         if proposal is None or proposal.has_quorum:
             return False
-        asked = proposal.made.asked
+        asked = proposal.asked
         return await self._approve(_ref(run, proposal), asked.approvers, given=len(proposal.approvals))
 
     async def _approve(self, ref: ClickRef, entries: Sequence[str], *, given: int) -> bool:
-        people = self._stage.cast.approvers(entries)
+        people = await approvers(entries, self._stage.people)
         if given >= len(people):
             return False
         who = people[given]
@@ -264,34 +272,39 @@ class _Story:
 
     async def _settle(self, run: Run) -> bool:
         """Answer the question that the run asks; False where it stays with people."""
-        self._clock.pass_time(THINKING)
         checked = next((one for one in run.checks.items() if run.is_asked_about(one[1])), None)
         if checked is not None:
-            await self._settle_check(run, *checked)
-            return True
+            return await self._settle_check(run, *checked)
         state = run.current
         proposal = state.proposal if state is not None else None
         if state is None or proposal is None or not proposal.is_unknown:
             return False
         known = self._stage.world.fixture.steps.get(state.step.name, KnownStep())
-        who = self._anybody(run, state.key)
+        who = await self._anybody(run, state.key)
+        if who is None:
+            return False
+        self._clock.pass_time(THINKING)
         await self._stage.operations.settle(_ref(run, proposal), who, choice=known.settle)
         await self._saw(run.incident_id, by=who.actor.called, deed=_SETTLED[known.settle])
         return True
 
-    async def _settle_check(self, run: Run, step: StepKey | None, checked: Checked) -> None:
+    async def _settle_check(self, run: Run, step: StepKey | None, checked: Checked) -> bool:
         metric = self._stage.world.fixture.metrics.get(checked.judged.series.metric)
         choice = metric.settle if metric is not None else "keep"
-        who = self._anybody(run, step or run.with_effect[0].key)
+        who = await self._anybody(run, step or run.with_effect[0].key)
+        if who is None:
+            return False
+        self._clock.pass_time(THINKING)
         await self._stage.operations.settle_check(run.id, step, who, choice=choice)
         await self._saw(run.incident_id, by=who.actor.called, deed=_KEPT[choice])
+        return True
 
-    def _anybody(self, run: Run, key: StepKey) -> Caller:
-        """Somebody who may decide this step, as those who serve would find them."""
+    async def _anybody(self, run: Run, key: StepKey) -> Caller | None:
+        """Somebody who may decide this step, as those who serve would find them; None where there is nobody."""
         entries = self._stage.operations.maker.policy(run, key).approvers or starters_for(
             self._stage.world.catalog, run.runbook, run.opened.service, run.environment
         )
-        return self._stage.cast.approvers(entries)[0]
+        return next(iter(await approvers(entries, self._stage.people)), None)
 
 
 def _ref(run: Run, proposal: Proposal) -> ClickRef:
