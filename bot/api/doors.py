@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from bot.api.auth import TokenCheck
+from bot.api.pace import Pace
 from bot.engine.operations import Operations
 from bot.engine.ports import Members
 from bot.engine.records import Records
@@ -48,6 +49,8 @@ class Doors:
     """What Alertmanager shows; none means nothing of it is taken."""
     tokens: TokenCheck | None = None
     """None means that no token is good."""
+    pace: Pace = field(default_factory=Pace)
+    """How fast one caller may ask."""
     us: Self = field(default_factory=Self)
     accept_timeout_s: float = ACCEPT_TIMEOUT_S
     readiness: Callable[[], Awaitable[Mapping[str, str]]] = _ready

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from aiohttp import web
 
 from bot.api.auth import Unauthenticated
+from bot.api.pace import TooMany
 from bot.engine.starting import KeyReused
 from bot.errors import (
     AlreadyDecided,
@@ -59,6 +60,7 @@ _STATUS: tuple[tuple[type[BotError], int], ...] = (
     (NotPermitted, 403),
     (TooLarge, 413),
     (UnsupportedMedia, 415),
+    (TooMany, 429),
     (BadInput, 400),
     (NotFound, 404),
     (AlreadyDecided, 409),
@@ -85,6 +87,8 @@ def response_to(error: BotError, *, new_reference: Callable[[], str]) -> web.Res
     headers = {}
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, TooMany):
+        headers["Retry-After"] = str(error.retry_after_s)
     if status == 503:
         # PagerDuty tries again for 48 hours after a 5xx, so nothing is lost by saying so.
         headers["Retry-After"] = str(RETRY_AFTER_S)

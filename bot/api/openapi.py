@@ -17,7 +17,7 @@ API_VERSION = "1.0.0"
 """Of the API, not of the program: what is under `/api/v1` is only added to."""
 
 REF = "#/components/schemas/{model}"
-ALWAYS = {"open": (), "pagerduty": (503,), "alertmanager": (503,), "bearer": (400, 401, 403, 503)}
+ALWAYS = {"open": (), "pagerduty": (503,), "alertmanager": (503,), "bearer": (400, 401, 403, 429, 503)}
 WORDS = {
     400: "the request does not fit; the message names every field",
     401: "nobody knows who is calling",
@@ -28,6 +28,7 @@ WORDS = {
     413: "the body is larger than a mebibyte",
     415: "the body is not JSON",
     422: "the rules said no",
+    429: "this caller asks too often; ask again after `Retry-After` seconds",
     503: "the journal cannot take it now; send it again after `Retry-After` seconds",
 }
 ABOUT = (
@@ -118,7 +119,7 @@ def _responses(one: Route, components: _Components) -> Iterator[tuple[str, Json]
             "description": WORDS[status],
             "content": {"application/json": {"schema": components.of(Error)}},
         }
-        if status == 503:
+        if status in (429, 503):
             said["headers"] = {"Retry-After": {"schema": {"type": "integer"}, "description": "seconds"}}
         yield str(status), said
 

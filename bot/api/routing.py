@@ -4,7 +4,8 @@
            answers=(Returns(200, RunOut, "the run as it is now"),), refuses=(404, 409))
     async def cancel(doors: Doors, ask: Ask[Cancel, Nothing]) -> Answer: ...
 
-Whatever is declared is enforced before the handler is called, in this order: who calls (401), may they (403), did
+Whatever is declared is enforced before the handler is called, in this order: who calls (401), do they ask too often
+(429), may they (403), did
 another site send it (403), is the body JSON of the declared shape (400, 413, 415), are the query's names and values
 known (400). So a handler only ever sees an authorised caller and typed values, and a route cannot be documented in one
 way and behave in another. Which *objects* a caller may see is the handler's question, for only it knows the object.
@@ -224,6 +225,7 @@ async def _caller(one: Route, doors: Doors, request: web.Request) -> ApiCaller:
         )
     given = request.headers.getall("Authorization", [])
     caller = await doors.tokens.caller(given[0] if len(given) == 1 else "", now=doors.now())
+    doors.pace.take((caller.issuer, caller.subject), now=doors.now())
     caller.require(one.role)
     return caller
 

@@ -43,9 +43,9 @@ class Served:
         """Where it listens."""
         return f"http://127.0.0.1:{self.stage.app.port}"
 
-    def token(self, *roles: str, email: str = "") -> str:
+    def token(self, *roles: str, subject: str = "program", email: str = "") -> str:
         """What lets a program in."""
-        return self.stage.token(*roles, subject="program", email=email)
+        return self.stage.token(*roles, subject=subject, email=email)
 
     def do(self, work: Callable[[Stage], Awaitable[T]]) -> T:
         """Let this happen on the stage, and wait for it."""

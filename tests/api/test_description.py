@@ -157,10 +157,11 @@ def test_made_up_requests_get_no_5xx_and_nothing_outside_the_description(
         assert met & {200, 202}, "it never got past the door, so nothing was tried"
 
 
-@pytest.fixture(scope="module")
-def token(served: Served) -> str:
-    """Holds every role for every team."""
-    return served.token("viewer", "operator", "approver", email="alice@acme.example")
+@pytest.fixture
+def token(served: Served, request: pytest.FixtureRequest) -> str:
+    """Holds every role for every team; of another program each time, for one alone may not ask so much."""
+    roles = ("viewer", "operator", "approver")
+    return served.token(*roles, subject=request.node.name[:200], email="alice@acme.example")
 
 
 @pytest.fixture(scope="module")
