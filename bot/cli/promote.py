@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -69,9 +70,7 @@ _LONGEST_URL = 2000
 @catalog_option
 @journal_option
 @json_option
-@click.pass_context
 def promote(
-    context: click.Context,
     *,
     action_id: str | None,
     runbook_name: str | None,
@@ -100,13 +99,7 @@ def promote(
     if from_history:
         users = _users(catalog, made)
         record = reading(path, lambda journal, _: _record(journal, made.digest, users, days))
-        if found := record.shortfalls(min_runs=min_runs, max_troubles=max_troubles):
-            name = made.action or made.runbook
-            tell(f"{name!r} is not promoted: in the last {days} days this version has {'; '.join(found)}")
-            tell(
-                "hint: let it run where it may, or promote it without --from-history on evidence of your own"
-            )
-            context.exit(FOUND_PROBLEMS)
+        _refuse_below(made, record.shortfalls(min_runs=min_runs, max_troubles=max_troubles), days)
         evidence["history"] = record.as_evidence()
     made = made.model_copy(
         update={
@@ -180,6 +173,16 @@ def _checked_url(text: str) -> str:
             hint="give an http or https URL without a password",
         )
     return text
+
+
+def _refuse_below(promotion: Promotion, shortfalls: Sequence[str], days: int) -> None:
+    """Leave with what the record lacks, where it lacks anything."""
+    if not shortfalls:
+        return
+    name = promotion.action or promotion.runbook
+    tell(f"{name!r} is not promoted: in the last {days} days this version has {'; '.join(shortfalls)}")
+    tell("hint: let it run where it may, or promote it without --from-history on evidence of your own")
+    raise click.exceptions.Exit(FOUND_PROBLEMS)
 
 
 def _users(catalog: Catalog, promotion: Promotion) -> list[str]:

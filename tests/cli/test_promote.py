@@ -13,11 +13,13 @@ from bot.actions.registry import input_models
 from bot.catalog.loader import check, load
 from bot.catalog.promotions_file import PromotionsFile
 from bot.cli.main import main
+from bot.cli.promote import MAX_TROUBLES, MIN_RUNS
 from bot.engine.rows import run_row, step_rows
 from bot.engine.stored import codec
 from bot.errors import BadInput
 from bot.journal.base import Batch, Write
 from bot.journal.sqlite import SqliteJournal
+from bot.runs import track_record
 from bot.runs.events import IncidentId, RunFinished, RunId
 from bot.runs.fold import fold
 from bot.runs.state import stream_of
@@ -181,6 +183,10 @@ async def write_runs(path: Path, folder: Path, *, good: int, bad: int = 0) -> No
             )
         )
     await journal.close()
+
+
+def test_the_bar_in_the_help_is_the_one_that_holds() -> None:
+    assert (MIN_RUNS, MAX_TROUBLES) == (track_record.MIN_RUNS, track_record.MAX_TROUBLES)
 
 
 HISTORY = ("--from-history", "--days", "3650")

@@ -54,8 +54,13 @@ def loaded(*arguments: str) -> tuple[int, set[str]]:
 
 @pytest.mark.parametrize(
     ("arguments", "never"),
-    [(("lint", "runbooks"), NOT_FOR_LINT), (("--help",), NOT_FOR_HELP)],
-    ids=["lint", "help"],
+    [
+        (("lint", "runbooks"), NOT_FOR_LINT),
+        (("list", "--catalog", "runbooks"), NOT_FOR_LINT),
+        (("schema", "runbook"), NOT_FOR_LINT),
+        (("--help",), NOT_FOR_HELP),
+    ],
+    ids=["lint", "list", "schema", "help"],
 )
 def test_a_short_command_loads_only_what_it_needs(arguments: tuple[str, ...], never: set[str]) -> None:
     code, names = loaded(*arguments)
