@@ -5,6 +5,7 @@ Routes become labels by the address they are declared under, never by the one th
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 from aiohttp import hdrs, web
@@ -35,13 +36,13 @@ async def metrics(doors: Doors, ask: Ask[Nothing, Nothing]) -> Answer:
             "these numbers are of all teams, and the token is not",
             hint="mint a viewer's token for every team",
         )
-    return Answer(content=doors.metrics.exposition())
+    return Answer(content=await asyncio.to_thread(doors.metrics.exposition))
 
 
 @route("GET", _PATH, summary=_SUMMARY, section=_SECTION, entry="open", answers=_ANSWERS)
 async def open_metrics(doors: Doors, _ask: Ask[Nothing, Nothing]) -> Answer:
     """Counters, gauges and histograms, for whoever reaches this address."""
-    return Answer(content=doors.metrics.exposition())
+    return Answer(content=await asyncio.to_thread(doors.metrics.exposition))
 
 
 def metrics_route(doors: Doors, declared: Route) -> Route:

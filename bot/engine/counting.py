@@ -200,17 +200,19 @@ class Counting:
         for service in {OTHER, *self.catalog().services} - self._prepared:
             self._prepared.add(service)
             self.metrics.prepare(service=service)
+        # Taken in one go: a scrape is written in a thread of its own while the ledger goes on.
+        runs_now, incidents_now = tuple(self._runs.values()), tuple(self._incidents.values())
         pending: Counter[str] = Counter()
         unknown: Counter[str] = Counter()
         incidents: Counter[str] = Counter()
-        for name, is_asked in self._incidents.values():
+        for name, is_asked in incidents_now:
             incidents[self._service(name)] += 1
             pending[self._service(name)] += is_asked
-        for run in self._runs.values():
+        for run in runs_now:
             pending[self._service(run.service)] += run.waits_for_people
             unknown[self._service(run.service)] += run.unknown
         statuses = Counter({"queued": 0, "running": 0, "waiting": 0})
-        statuses.update(run.status for run in self._runs.values())
+        statuses.update(run.status for run in runs_now)
         for family, found in (
             ("runbook_incidents_open", incidents),
             ("runbook_approvals_pending", pending),

@@ -323,7 +323,7 @@ class Metrics:
         self.registry.register(_Gauges(self, source))
 
     def exposition(self) -> str:
-        """Everything, in Prometheus' text format 0.0.4."""
+        """Everything, in Prometheus' text format 0.0.4; may be asked for in a thread (5,000 series take 0.1 s)."""
         return generate_latest(_WithoutBirthdays(self.registry)).decode()
 
     def gauges(self, source: GaugeSource) -> Iterator[GaugeMetricFamily]:

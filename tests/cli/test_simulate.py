@@ -42,6 +42,34 @@ steps:
 """
 
 
+SHOP = """
+environments: { staging: { approvers: [U0ALICE, S0LEADS] } }
+hosts: { cache-1: staging }
+services: { shop: { team: web, channel: "#shop", host: cache-1, environment: staging } }
+metrics: { misses: { query: "sum(rate(misses{service={{ service }}}[1m]))", description: Cache misses } }
+"""
+WIDEN = """
+name: widen
+trigger: { service_id: shop, symptoms: [evicted keys] }
+safety: { scopes: [staging] }
+steps:
+  - { name: look, type: shell, command: redis-cli INFO memory, read_only: true, require_approval: false }
+  - name: widen
+    type: shell
+    command: redis-cli CONFIG SET maxmemory 4gb
+    rollback: redis-cli CONFIG SET maxmemory 2gb
+  - { name: flush, type: shell, command: redis-cli FLUSHDB, irreversible: true, safety: { min_approvals: 2 } }
+rollback_metric_check: { metric_name: misses, check_after_minutes: 10 }
+rollback_on_failure: true
+"""
+NOT_BETTER = """
+steps:
+  flush: { verdict: unknown, settle: done, seconds: 40 }
+metrics:
+  misses: { before: 300, after: 900 }
+"""
+
+
 def simulate(*arguments: str) -> Result:
     return CliRunner().invoke(main, ["simulate", "--catalog", str(PACKAGED), *arguments])
 
@@ -71,6 +99,18 @@ def test_a_fixture_tells_what_would_be_found(tmp_path: Path) -> None:
     )
     assert result.exit_code == 0
     check("simulate_with_a_fixture", result)
+
+
+def test_questions_are_asked_and_answered_and_a_check_that_is_worse_is_undone(tmp_path: Path) -> None:
+    folder, known = tmp_path / "runbooks", tmp_path / "known.yaml"
+    folder.mkdir()
+    (folder / "catalog.yaml").write_text(SHOP)
+    (folder / "widen.yaml").write_text(WIDEN)
+    known.write_text(NOT_BETTER)
+    arguments = ["--service", "shop", "--symptom", "evicted keys", "--fixture", str(known)]
+    result = CliRunner().invoke(main, ["simulate", "--catalog", str(folder), *arguments])
+    assert result.exit_code == 0
+    check("simulate_asks_and_checks", result)
 
 
 def test_nothing_fits_is_said_with_why_and_is_a_finding() -> None:
