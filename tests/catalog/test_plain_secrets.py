@@ -6,9 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bot.actions.registry import input_models
-from bot.catalog.lint_secrets import lint_plain_text
+from bot.catalog.lint_secrets import _TELLTALES, _TOKEN_SHAPES, lint_plain_text
 from bot.catalog.loader import check
 from bot.catalog.source import Document, parse_document
 
@@ -92,3 +94,8 @@ def test_a_token_in_a_python_action_is_found(tmp_path: Path) -> None:
     (tmp_path / "actions" / "cache.py").write_text(f'KEY = "{TOKEN}"\n', encoding="utf-8")
     found = check(tmp_path, input_models())
     assert [(Path(one.path).name, one.code, one.line) for one in found.warnings] == [("cache.py", "RB053", 1)]
+
+
+@given(text=st.from_regex(_TOKEN_SHAPES))
+def test_looking_for_signs_first_misses_no_shape(text: str) -> None:
+    assert any(sign in text for sign in _TELLTALES)
