@@ -134,7 +134,8 @@ def summary(found: Statistics, *, most: int = 10) -> tuple[str, ...]:
     """The whole as a few plain lines, for a message or a small screen; data in them is not encoded yet."""
     lines = []
     for one in found.actions[:most]:
-        told = f"{one.action}: {one.steps} steps, {verdict(one, at_least=found.candidate_from)}"
+        steps = "1 step" if one.steps == 1 else f"{one.steps} steps"
+        told = f"{one.action}: {steps}, {verdict(one, at_least=found.candidate_from)}"
         time = decide_time(one)
         lines.append(f"{told}; decided in {time}" if time else told)
     if len(found.actions) > most:

@@ -59,10 +59,10 @@ def _step(run: Run, state: StepState) -> list[str]:
     runs = exactly(plan)
     if runs:
         more = f" … and {len(runs) - 1} more" if len(runs) > 1 else ""
-        lines.append(f"      {text.code(runs[0], COMMAND_ROOM)}{more}")
+        lines.append(f"↳ {text.code(runs[0], COMMAND_ROOM)}{more}")
     asked = proposal.made.asked
     who = "runs by itself" if asked.unattended else f"asks {asked_people(asked)} ({how_many(asked)})"
-    lines.append(f"      {who} · undo: {text.value(plan.undo.text or 'none', 120)}")
+    lines.append(f"↳ {who} · undo: {text.value(plan.undo.text or 'none', 120)}")
     return lines
 
 

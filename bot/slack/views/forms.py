@@ -256,7 +256,7 @@ def _fits(param: Param, value: object) -> bool:
 def _param_entry(param: Param, value: object) -> JsonObject:
     hint = _hint(param)
     if not _is_fitting(param, value):
-        hint = f"{text.cut(repr(str(value)), 80)} does not fit; {hint}".removesuffix("; ")
+        hint = f"you typed {text.cut(repr(str(value)), 80)}, which does not fit; {hint}".removesuffix("; ")
         value = param.default if _is_fitting(param, param.default) else None
     return entry(
         param.name,

@@ -43,7 +43,7 @@ def show_answer(
     parts.append(text.cut_markup(known, 400) if known else "")
     last = [f"• {past_line(row, links.get(row.incident_id, ''))}" for row in rows[:LAST_RUNS]]
     parts.append("*Last runs*\n" + "\n".join(last) if last else "It never ran.")
-    return text.cut_markup("\n".join(part for part in parts if part), ANSWER_LIMIT)
+    return text.cut_markup("\n\n".join(part for part in parts if part), ANSWER_LIMIT)
 
 
 def _fits(runbook: Runbook, next_at: datetime | None) -> str:
@@ -57,10 +57,10 @@ def _fits(runbook: Runbook, next_at: datetime | None) -> str:
 
 
 def _param(param: Param) -> str:
-    described = f", {text.value(param.description, 120)}" if param.description else ""
+    described = f"{text.value(param.description, 120)}; " if param.description else ""
     default = "" if param.default is None else f"; {text.value(json.dumps(param.default), 60)} unless said"
-    needed = "; needed" if param.default is None and param.required else ""
-    return f"• {text.code(param.name, 60)}: {text.value(what_fits(param), 160)}{described}{default}{needed}"
+    needed = "; must be said" if param.default is None and param.required else ""
+    return f"• {text.code(param.name, 60)}: {described}{text.value(what_fits(param), 160)}{default}{needed}"
 
 
 def _steps(steps: Sequence[Step]) -> str:
