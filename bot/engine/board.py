@@ -85,15 +85,15 @@ class Ask:
         """When it is too late; None where it waits for as long as it takes."""
         return self.proposal.expires_at if self.kind == "decide" and self.proposal is not None else None
 
-    def is_for(self, caller: Caller, memberships: Memberships, *, now: datetime) -> bool:
-        """Whether this person's answer would count now, by the rules of a click."""
+    def is_left_to(self, caller: Caller, *, now: datetime) -> bool:
+        """Whether one of those who are asked could still answer: in time, not their own, and not answered by them."""
+        if self.kind != "decide" or self.proposal is None:
+            return True
+        if self.proposal.expires_at <= now or _has_decided(self.proposal, caller.actor):
+            return False
         try:
-            permit(self.policy.approvers, caller, memberships, now=now, to="decide this")
-            if self.kind == "decide" and self.proposal is not None:
-                if self.proposal.expires_at <= now or _has_decided(self.proposal, caller.actor):
-                    return False
-                forbid_self_approval(self.policy, caller, self.run.requester)
-                forbid_self_approval(self.proposal.made.asked, caller, self.run.requester)
+            forbid_self_approval(self.policy, caller, self.run.requester)
+            forbid_self_approval(self.proposal.made.asked, caller, self.run.requester)
         except NotPermitted:
             return False
         return True
@@ -170,10 +170,13 @@ class Board:
     async def waiting_for(self, caller: Caller) -> tuple[Ask, ...]:
         """What this person may decide now, what expires first before the rest."""
         asks = [ask for matter in self._matters.values() for ask in matter.asks]
-        entries = {entry for rules in {ask.policy.approvers for ask in asks} for entry in rules}
+        lists = {ask.policy.approvers for ask in asks}
+        entries = {entry for one in lists for entry in one}
         memberships = await memberships_of(sorted(entries), self.operations.directory)
         now = self.operations.clock.now()
-        mine = [ask for ask in asks if ask.is_for(caller, memberships, now=now)]
+        # A thousand steps name a handful of lists, so each list is looked through once.
+        permitted = {one for one in lists if _is_permitted(one, caller, memberships, now=now)}
+        mine = [ask for ask in asks if ask.policy.approvers in permitted and ask.is_left_to(caller, now=now)]
         return tuple(sorted(mine, key=lambda ask: (ask.until or _LONG_AFTER, ask.run.id)))
 
     def going_on(self) -> tuple[Matter, ...]:
@@ -287,6 +290,16 @@ def _step_of(run: Run, event: Event) -> str:
         return found[0].step.name
     state = run.steps.get(getattr(event, "step", None) or StepKey(index=-1))
     return state.step.name if state is not None else ""
+
+
+def _is_permitted(
+    entries: tuple[str, ...], caller: Caller, memberships: Memberships, *, now: datetime
+) -> bool:
+    try:
+        permit(entries, caller, memberships, now=now, to="decide this")
+    except NotPermitted:
+        return False
+    return True
 
 
 def _has_decided(proposal: Proposal, actor: Actor) -> bool:

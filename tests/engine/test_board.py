@@ -119,7 +119,8 @@ async def test_what_is_too_late_to_decide_waits_for_nobody(house: House) -> None
     board = await board_of(house)
     ask = await the_ask(board, ALICE)
     assert ask.until is not None
-    assert not ask.is_for(ALICE, {}, now=ask.until + timedelta(seconds=1))
+    assert ask.is_left_to(ALICE, now=ask.until - timedelta(seconds=1))
+    assert not ask.is_left_to(ALICE, now=ask.until + timedelta(seconds=1))
 
 
 async def test_a_runbook_that_left_the_catalog_asks_nobody(house: House) -> None:

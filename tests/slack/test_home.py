@@ -263,7 +263,6 @@ async def test_a_guest_is_told_nothing_of_what_runs(desk: Desk) -> None:
 def test_a_decision_that_is_made_waits_for_others_only() -> None:
     stage = Stage().opened().suggested().thread_opened().taken()
     caller = Caller(actor=ANN, email=ANN.person)
-    policy = replace(NOBODY, approvers=("ann@acme.example",))
     run = stage.run
 
     def one(run: Run) -> Ask:
@@ -274,11 +273,11 @@ def test_a_decision_that_is_made_waits_for_others_only() -> None:
             incident=stage.incident,
             run=run,
             step=StepKey(),
-            policy=policy,
+            policy=NOBODY,
             proposal=proposal[1],
         )
 
-    assert one(run).is_for(caller, {}, now=stage.now)
-    assert not one(stage.approved(ANN, permission=BY_GROUP).run).is_for(caller, {}, now=stage.now)
-    assert not one(replace(run, requester=ANN)).is_for(caller, {}, now=stage.now)
-    assert not one(run).is_for(caller, {}, now=stage.at(60))
+    assert one(run).is_left_to(caller, now=stage.now)
+    assert not one(stage.approved(ANN, permission=BY_GROUP).run).is_left_to(caller, now=stage.now)
+    assert not one(replace(run, requester=ANN)).is_left_to(caller, now=stage.now)
+    assert not one(run).is_left_to(caller, now=stage.at(60))
