@@ -10,12 +10,15 @@ from pathlib import Path
 import aiohttp
 import pytest
 from aiohttp import web
+from click.testing import CliRunner, Result
 
 from bot.actions.registry import input_models
 from bot.catalog.loader import check
+from bot.cli.main import main
 from bot.errors import BadInput
 from bot.sandbox.demo.acme import ALICE, BOB, INCIDENTS, MIRA, PAYMENTS
 from bot.sandbox.demo.auto import play
+from bot.sandbox.demo.command import welcome
 from bot.sandbox.demo.folder import PACKAGED, Folder
 from bot.sandbox.demo.watch import SLOW_S
 from bot.sandbox.demo.world import World, free_page_port
@@ -54,6 +57,25 @@ async def test_the_service_answers_500_to_everybody_while_it_is_broken(world: Wo
         assert "FAILING" in await answer.text()
 
 
+async def test_the_welcomes_commands_do_what_it_says_from_another_terminal(world: World) -> None:
+    promised = welcome(world)
+    assert f"RUNBOOKCTL_URL={world.bot_url} RUNBOOKCTL_TOKEN=$(cat {world.folder.api_token})" in promised
+    assert "runbookctl start add-workers workers=6 --dry-run" in promised
+    assert world.folder.api_token.stat().st_mode & 0o077 == 0
+    env = {"RUNBOOKCTL_URL": world.bot_url, "RUNBOOKCTL_TOKEN": world.folder.api_token.read_text()}
+
+    def called(*words: str) -> Result:
+        return CliRunner().invoke(main, words, env=env)
+
+    done = await asyncio.to_thread(called, "start", "add-workers", "workers=6", "--dry-run")
+    assert done.exit_code == 0, done.output
+    assert "6" in done.stdout
+    assert world.slack.messages(PAYMENTS) == world.slack.messages(INCIDENTS) == []
+    done = await asyncio.to_thread(called, "start", "add-workers", "workers=6")
+    assert done.exit_code == 0, done.output
+    await text_says(world, "A program of yours")
+
+
 async def test_what_is_broken_cannot_be_broken_again(world: World) -> None:
     await world.break_payments()
     with pytest.raises(NotThere, match="broken already"):
@@ -83,7 +105,9 @@ async def test_who_edits_an_anomalys_runbook_needs_somebody_else_to_approve(worl
     await world.cpu_anomaly()
     await text_says(world, "anomaly_score")
     await press(world, ALICE, ids.EDIT)
-    modal = await world.slack.until(lambda: world.slack.modal(ALICE), what="the form")
+    # First it says “One moment …”; only the form itself can be sent.
+    await world.slack.until(lambda: (world.slack.modal(ALICE) or {}).get("submit"), what="the form")
+    modal = world.slack.modal(ALICE)
     assert modal is not None
     await world.slack.user(ALICE).submit(modal["id"], {f"{ids.PARAM_BLOCK}workers": "10"})
     await text_says(world, "payments-ctl workers '10'")

@@ -163,6 +163,10 @@ def welcome(world: World) -> str:
   Then try: the menu under a suggestion (switch-provider needs two people: act as Bob), Edit on add-workers after
   “CPU spike”, Reject with a reason, Mira (who may not approve), and /runbook list in any channel.
 
+  From a program or another terminal ({world.bot_url}/api/v1/docs shows the API):
+  export RUNBOOKCTL_URL={world.bot_url} RUNBOOKCTL_TOKEN=$(cat {world.folder.api_token})
+  runbookctl start add-workers workers=6 --dry-run
+
   The runbooks are in {world.folder.runbooks}
   Change one and save: within seconds the bot works by it.
 

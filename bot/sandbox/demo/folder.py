@@ -56,6 +56,16 @@ class Folder:
         """How the bot reaches the cluster; kubectl may use it too."""
         return self.path / "kubeconfig"
 
+    @property
+    def api_token(self) -> Path:
+        """What lets programs call the bot while the demo runs."""
+        return self.path / "api-token"
+
+    def keep_token(self, token: str) -> None:
+        """Put it where only its owner reads it."""
+        self.api_token.touch(mode=0o600)
+        self.api_token.write_text(token, encoding="ascii")
+
     def copy_catalog(self, ports: Mapping[int, int]) -> None:
         """Put the packaged catalog here, with the services' real ports in place of those it has."""
         for source in sorted(PACKAGED.rglob("*")):

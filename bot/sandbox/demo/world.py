@@ -14,8 +14,10 @@ import errno
 import secrets
 import socket
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
+from bot.api.auth import EVERY_TEAM, OPERATOR, mint
 from bot.app import App
 from bot.sandbox.demo import acme
 from bot.sandbox.demo.anomalies import AnomalyDetection
@@ -34,6 +36,8 @@ from bot.settings import Settings
 
 TITLE = "payments failing: 5xx on /pay, workers hang"
 API_TITLE = "payment-api: checkouts answer 503, pods of a new release are not ready"
+TOKEN_LIFETIME = timedelta(hours=12)
+"""Longer than anybody tries a demo."""
 PAGE_PORT = 3000
 NEXT_PORTS = 20
 
@@ -112,9 +116,29 @@ class World:
         self._app = await App.build(self.settings())
         self._things.push_async_callback(self._app.stop)
         await self._app.start()
-        self._listen_to_the_world(f"http://127.0.0.1:{self._app.port}")
+        self._listen_to_the_world(self.bot_url)
+        self.folder.keep_token(self._token())
         for scenario in self._scenarios():
             self.slack.add_scenario(scenario)
+
+    @property
+    def bot_url(self) -> str:
+        """Where the bot's own server is, once started."""
+        return f"http://127.0.0.1:{self.app.port}"
+
+    def _token(self) -> str:
+        """For whoever tries the API out: it reads and starts, and decides nothing."""
+        return mint(
+            self._jwt_secret.encode(),
+            issuer="runbook-bot",
+            audience="runbook-bot",
+            subject="demo",
+            name="A program of yours",
+            now=datetime.now(UTC),
+            lifetime=TOKEN_LIFETIME,
+            roles=(OPERATOR,),
+            teams=(EVERY_TEAM,),
+        )
 
     async def _heard_by_pagerduty(self, change: Change) -> None:
         for pagerduty in (self.pagerduty, self.api_pagerduty):
