@@ -77,6 +77,8 @@ def test_wrong_and_missing_and_misspelt_are_one_list_in_the_tables_order() -> No
         ("SLACK_BOT_TOKEN", "xoxb-1 2\nthree", "give the bare token"),
         ("SLACK_APP_TOKEN", "xoxb-1-2-three", "begins with xapp- and what was given is a bot token"),
         ("SLACK_SIGNING_SECRET", "xoxb-1-2-three", "a token was given where the signing secret belongs"),
+        ("PAGERDUTY_API_TOKEN", "hunter 2", "give the bare key"),
+        ("PAGERDUTY_WRITE_TOKEN", "hunter2\nX-Evil: 1", "give the bare key"),
         ("BOT_AUDIT_KEY", "short", "it has 5 bytes and needs at least 32"),
         ("BOT_JWT_SECRET", "é" * 15, "it has 30 bytes and needs at least 32"),
     ],
@@ -94,6 +96,8 @@ def test_a_secret_of_the_wrong_kind_is_explained_and_never_repeated(
     ("variable", "value", "says"),
     [
         ("BOT_SLACK_MODE", "carrier", "'carrier' is none of socket, http"),
+        ("PAGERDUTY_FROM", "dana", "'dana' is no email address"),
+        ("PAGERDUTY_FROM", "a@b.c\nX-Evil: 1", "is no email address"),
         ("BOT_LOG_FORMAT", "xml", "'xml' is none of json, console"),
         ("BOT_HTTP_PORT", "http", "'http' is no port"),
         ("BOT_HTTP_PORT", "-1", "'-1' is no port"),

@@ -88,7 +88,7 @@ ROWS: tuple[Row, ...] = (
         field="pagerduty_api_token",
         what="a read-only REST key; without one, facts come from the text of messages and are marked so",
         where="PagerDuty → Integrations → API Access Keys",
-        read=SecretStr,
+        read=values.api_key,
         absent=NOT_GIVEN,
     ),
     Row(
@@ -97,7 +97,7 @@ ROWS: tuple[Row, ...] = (
         what="a REST key that may write; with it, incidents of services that say `pagerduty_write: true` are "
         "acknowledged and noted on",
         where="PagerDuty → Integrations → API Access Keys",
-        read=SecretStr,
+        read=values.api_key,
         absent=NOT_GIVEN,
     ),
     Row(

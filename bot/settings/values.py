@@ -41,6 +41,13 @@ def token(prefix: str) -> Callable[[str], SecretStr]:
     return read
 
 
+def api_key(text: str) -> SecretStr:
+    """A key that is sent in a header."""
+    if not re.fullmatch(r"[!-~]+", text):
+        raise ValueError("it holds spaces, line breaks or letters that no key has; give the bare key")
+    return SecretStr(text)
+
+
 def signing_secret(text: str) -> SecretStr:
     """Slack's signing secret, which people mix up with tokens."""
     if text.startswith(tuple(_TOKEN_KINDS)):

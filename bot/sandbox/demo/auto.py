@@ -13,7 +13,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
-from bot.intake.signal import ANOMALY
+from bot.intake.signal import ANOMALY, SCHEDULE
 from bot.journal.base import HistoryQuery
 from bot.sandbox.demo import acme
 from bot.sandbox.demo.watch import SLOW_S, Look, Watch
@@ -168,9 +168,9 @@ def _is_content(customer: Look) -> bool:
 
 
 async def _is_told(world: World) -> bool:
-    """Whether every page has ended and the threads say so; nobody resolves an anomaly."""
+    """Whether every page has ended and the threads say so; nobody resolves an anomaly, or what a schedule opened."""
     incidents = await world.app.journal.incidents()
-    paged = [one for one in incidents if not any(key.startswith(f"{ANOMALY}:") for key in one.origins)]
+    paged = [one for one in incidents if not one.origins[0].startswith((f"{ANOMALY}:", f"{SCHEDULE}:"))]
     unheard = await world.app.journal.unanswered()
     is_idle = world.app.courier.is_idle and (world.app.pager is None or world.app.pager.is_idle)
     return not unheard and all(one.status == "resolved" for one in paged) and is_idle
