@@ -440,7 +440,7 @@ class Operations:
             policy = NOBODY
         proposal = run.steps[key].proposal
         if policy is NOBODY and proposal is not None:
-            policy = _as_asked(policy, proposal.made.asked)
+            policy = _as_asked(policy, proposal.asked)
         starters = starters_for(self.catalog(), run.runbook, run.opened.service, run.environment)
         return policy.decided_by(starters), starters
 
