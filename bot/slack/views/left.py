@@ -11,11 +11,13 @@ from collections.abc import Sequence
 from bot.runs.plan import JsonObject
 from bot.runs.state import Run, StepState
 from bot.slack import ids, text
-from bot.slack.blocks import actions, button, confirm, context, section
+from bot.slack.blocks import actions, button, confirm, context, section, total
 from bot.slack.views.undertaking import is_its_command
 
 MOST_LEFT = 12
-"""Steps with buttons of their own; each takes two blocks of the fifty a message may have."""
+"""Steps that are listed, and at most those that get buttons: each takes two blocks of the fifty a message may have."""
+ROOM = 5500
+"""What all these buttons with their questions may take of a message."""
 
 
 def left_standing(run: Run) -> str:
@@ -33,13 +35,20 @@ def left_standing(run: Run) -> str:
 def left_steps(run: Run) -> list[JsonObject]:
     """Each step that is left, last done first, with what a person can say to it."""
     blocks = [section("*What it did still stands*, last done first. Each can be decided by itself:")]
+    shown = 0
     for place, state in enumerate(run.with_effect[:MOST_LEFT], start=1):
         tried = _TRIED.get(state.status, "not tried")
         by = f", says {text.value(_who_left(state), 80)}" if state.status == "undo_left" else ""
         name = text.value(state.step.name, 60)
-        blocks.append(section(f"{place}. *{name}*: {tried}{by} ({_undo_words(state)})"))
-        blocks.append(actions(_left_buttons(run, state)))
-    more = len(run.with_effect) - MOST_LEFT
+        one = [
+            section(f"{place}. *{name}*: {tried}{by} ({_undo_words(state)})"),
+            actions(_left_buttons(run, state)),
+        ]
+        if shown and total([*blocks, *one]) > ROOM:
+            break
+        blocks += one
+        shown += 1
+    more = len(run.with_effect) - shown
     if more > 0:
         blocks.append(context(f"… and {text.count(more, 'more step')}, shown when these are decided."))
     return blocks
