@@ -7,6 +7,7 @@ command of commands (`run show`) is a `LazyGroup` with a table of its own.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import uuid
@@ -71,6 +72,8 @@ SECTIONS: Mapping[str, Table] = MappingProxyType(
     }
 )
 """The commands as the help shows them."""
+
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 COMMANDS: Table = MappingProxyType(
     {name: row for section in SECTIONS.values() for name, row in section.items()}
@@ -147,10 +150,17 @@ class LazyGroup(click.Group):
                 stream.reconfigure(errors="backslashreplace")
         try:
             code = self._run(given, **extra)
-            sys.stdout.flush()
+            if sys.stdout is not None:  # closed by whoever started us
+                sys.stdout.flush()
         except BrokenPipeError:
             _leave_the_pipe()
             code = NOBODY_READS
+        except OSError as error:
+            if error.errno not in _UNWRITABLE:
+                raise
+            _leave_the_pipe()
+            tell(f"the result cannot be written: {error.strerror or error}")
+            code = COULD_NOT_RUN
         sys.exit(code)
 
     def _run(self, given: list[str], **extra: Any) -> Any:
@@ -167,7 +177,7 @@ class LazyGroup(click.Group):
         except BotError as error:
             return report(error)
         except Exception as error:  # the door of the command line: no unknown error's text gets out by itself
-            if "--traceback" in given:
+            if "--traceback" in given or getattr(error, "errno", None) in _UNWRITABLE:
                 raise
             reference = uuid.uuid4().hex[:8]
             tell(

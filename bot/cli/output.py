@@ -135,9 +135,9 @@ def put_heading(text: str) -> None:
     put_line(Marked(text, "strong"))
 
 
-def is_terminal(stream: IO[str]) -> bool:
-    """Whether a person looks at this stream."""
-    return stream.isatty()
+def is_terminal(stream: IO[str] | None) -> bool:
+    """Whether a person looks at this stream; nobody does where it was closed before we began."""
+    return stream is not None and stream.isatty()
 
 
 def visible(text: str) -> str:

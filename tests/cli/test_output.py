@@ -6,10 +6,12 @@ import json
 import os
 import pty
 import re
+import shlex
 import signal
 import subprocess
 import sys
 from contextlib import suppress
+from pathlib import Path
 
 import click
 import pytest
@@ -63,7 +65,7 @@ def say(what: str) -> None:
 
 
 group = LazyGroup(name="t", table={"say": (f"{__name__}:say", "Say.")})
-PROGRAM = f"import sys; sys.path.insert(0, {str(__import__('pathlib').Path(__file__).parents[2])!r})\n" + (
+PROGRAM = f"import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r})\n" + (
     "from tests.cli.test_output import group; group.main(sys.argv[1:])"
 )
 
@@ -142,6 +144,22 @@ def test_a_reader_that_goes_away_is_no_error_worth_a_word() -> None:
         started.stdout.close()
         assert started.stderr.read() == b""
     assert started.returncode == 141
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_disk_that_is_full_is_said_in_a_sentence() -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", PROGRAM, "say", "table"], stdout=full, stderr=subprocess.PIPE, timeout=60
+        )
+    assert done.returncode == 2
+    assert done.stderr == b"the result cannot be written: No space left on device\n"
+
+
+def test_a_stdout_that_was_closed_is_no_reason_to_break() -> None:
+    command = " ".join(map(shlex.quote, [sys.executable, "-c", PROGRAM, "say", "table"]))
+    done = subprocess.run(["sh", "-c", f"{command} >&-"], stderr=subprocess.PIPE, timeout=60)
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_an_interrupt_exits_as_a_shell_expects() -> None:
