@@ -7,11 +7,19 @@ from dataclasses import replace
 
 import pytest
 
-from bot.runs.events import Event, ParamsEdited, Permission, ProposalId, RunFinished, StepRejected
+from bot.runs.events import (
+    Event,
+    ParamsEdited,
+    Permission,
+    ProposalId,
+    RunFinished,
+    StepOverridden,
+    StepRejected,
+)
 from bot.runs.fold import fold
 from bot.runs.state import Run
 from bot.runs.track_record import TrackRecord, track_record
-from tests.core.given import ALICE, BOB, NOW, opened, proposed, ran, runbook
+from tests.core.given import ALICE, BOB, NOW, ended, opened, proposed, ran, runbook, started
 
 VIA = Permission(via="U0BOB")
 
@@ -57,6 +65,21 @@ def test_a_run_in_which_nothing_was_done_is_no_run_but_its_decisions_are_told() 
 def test_an_edit_and_a_failure_are_told() -> None:
     found = track_record([EDITED, FAILED], digest="digest-a")
     assert (found.edited, found.failed, found.troubles) == (1, 1, 1)
+
+
+def test_a_step_that_was_forced_past_the_rules_is_told_and_is_trouble() -> None:
+    forced = proposed()
+    overridden = StepOverridden(
+        at=NOW,
+        proposal_id=forced.proposal_id,
+        digest=forced.digest,
+        actor=BOB.actor,
+        permission=VIA,
+        reason="it burns",
+    )
+    found = track_record([run(forced, overridden, started(forced), ended(of=forced))], digest="digest-a")
+    assert (found.runs, found.overridden, found.approved_unchanged) == (1, 1, 0)
+    assert found.shortfalls(min_runs=1) == ("1 overridden, where none may be",)
 
 
 def test_environments_and_days_are_told() -> None:
