@@ -55,6 +55,10 @@ SECTIONS: Mapping[str, Table] = MappingProxyType(
         "What happened": {
             "history": ("bot.cli.history:history", "List the runs, newest first."),
             "run": ("bot.cli.run:run", "Tell one run: its steps, who decided, what came of it."),
+            "diagnose": (
+                "bot.cli.diagnose:diagnose",
+                "Say what is wrong with a workload in Kubernetes; only reads.",
+            ),
             "stats": ("bot.cli.stats:stats", "What becomes of each action, and how long people take."),
             "export": ("bot.cli.export:export", "Tell a run as a Markdown document."),
             "audit": ("bot.cli.audit:audit", "Is the journal whole, and who allowed what."),

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from tests.bench import click, fleet, help_text, history, home, kubernetes, lint, step, webhook
+from tests.bench import click, diagnosis, fleet, help_text, history, home, kubernetes, lint, step, webhook
 from tests.bench.harness import Row, noise, table
 
 MEASURES: dict[str, Callable[[Path], Awaitable[list[Row]]]] = {
@@ -21,6 +21,7 @@ MEASURES: dict[str, Callable[[Path], Awaitable[list[Row]]]] = {
     "lint": lint.measure,
     "kubernetes": kubernetes.measure,
     "history": history.measure,
+    "diagnosis": diagnosis.measure,
 }
 
 

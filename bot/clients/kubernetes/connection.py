@@ -104,6 +104,36 @@ class Connection:
             refused = login
         return answer
 
+    async def text(self, path: str, *, query: Sequence[tuple[str, str]], limit_bytes: int) -> Answer | bytes:
+        """What a GET answers that is no JSON (a log), its first bytes; an `Answer` where it is a 4xx.
+
+        Raises ActionRetry for anything else, like every read.
+        """
+        import aiohttp  # noqa: PLC0415
+
+        limit_s = self._request_timeout_s
+        timeout = aiohttp.ClientTimeout(total=limit_s, sock_connect=min(CONNECT_TIMEOUT_S, limit_s * 0.8))
+        response = None
+        async with self._logged_in() as login:
+            try:
+                async with self._turn(limit_s):
+                    response = await self._request(
+                        login.api, "GET", path, query, None, "application/json", timeout
+                    )
+                if response.status != 200:
+                    return await self._answer(response, is_write=False)
+                body = bytearray()
+                async for chunk in response.content.iter_any():
+                    body += chunk
+                    if len(body) >= limit_bytes:
+                        break
+                return bytes(body[:limit_bytes])
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                raise self._lost(_reason(error), is_write=False) from error
+            finally:
+                if response is not None:
+                    response.close()
+
     @asynccontextmanager
     async def stream(
         self, path: str, *, query: Sequence[tuple[str, str]], idle_s: float

@@ -75,6 +75,15 @@ class ClusterReader:
                 return Listed(items=tuple(found), version=str(facts.get("resourceVersion", "")))
             page = (("continue", facts["continue"]),)
 
+    async def log(self, path: str, query: Query, *, limit_bytes: int) -> str:
+        """What a container wrote, at most this much of it; bytes that are no text become U+FFFD. Raises like `get`."""
+        answer = await self._connection.text(
+            path, query=(*query, ("limitBytes", str(limit_bytes))), limit_bytes=limit_bytes
+        )
+        if isinstance(answer, bytes):
+            return answer.decode("utf-8", errors="replace").replace("\x00", "\ufffd")
+        raise ActionFailed(f"{self.cluster} gives no log: {answer.said}")
+
     async def follow(
         self, path: str, query: Query = (), *, since: Listed | None = None
     ) -> AsyncGenerator[State, None]:

@@ -1,0 +1,69 @@
+"""A diagnosis as people read it: the cause with its words, what else was seen, what changed, what is not known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from bot.diagnosis.evidence import Evidence
+from bot.diagnosis.findings import HEALTHY, Finding
+from bot.runs.plan import JsonObject
+
+
+def summary(evidence: Evidence, findings: Sequence[Finding]) -> str:
+    """One sentence."""
+    if not findings:
+        return f"what is wrong with {evidence.subject.words} cannot be told from what could be read"
+    more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
+    return f"{findings[0].title}{more}"
+
+
+def markdown(evidence: Evidence, findings: Sequence[Finding]) -> str:
+    """The whole report."""
+    return "\n".join(_lines(evidence, findings)) + "\n"
+
+
+def _lines(evidence: Evidence, findings: Sequence[Finding]) -> Iterator[str]:
+    yield f"# {evidence.subject.words}"
+    yield ""
+    when = f"{evidence.taken_at:%Y-%m-%d %H:%M:%S} UTC"
+    yield f"{_sentence(summary(evidence, findings))} Read at {when}; nothing was changed."
+    for number, found in enumerate(findings, start=1):
+        yield from ("", f"## {number}. {_plain(found.title)}", "")
+        yield f"{found.confidence.capitalize()} (`{found.kind}`): {_plain(found.reason)}."
+        for one in found.quotes:
+            yield from ("", *_quoted(one.text), "", f"from `{one.item}`")
+        if found.look_at and found.kind != HEALTHY:
+            yield from ("", f"Look: `{_code(found.look_at)}`")
+    for change in evidence.of("Change"):
+        yield from ("", "## What changed last", "", *_quoted(change.text))
+    if evidence.gaps:
+        yield from ("", "## What could not be read", "")
+        reasons: dict[str, list[str]] = {}
+        for gap in evidence.gaps:
+            reasons.setdefault(gap.why, []).append(gap.what)
+        yield from (f"- {_plain(', '.join(what))}: {_plain(why)}" for why, what in reasons.items())
+
+
+def as_json(evidence: Evidence, findings: Sequence[Finding]) -> JsonObject:
+    """The same for programs, with all the evidence."""
+    told = [{**vars(found), "quotes": [vars(one) for one in found.quotes]} for found in findings]
+    return {"summary": summary(evidence, findings), "findings": told, "evidence": evidence.as_json()}
+
+
+def _sentence(text: str) -> str:
+    return f"{_plain(text[:1].upper() + text[1:])}."
+
+
+def _quoted(text: str) -> Iterator[str]:
+    """An indented block: nothing in it is read as Markdown."""
+    return (f"    {line}" for line in text.splitlines() or [""])
+
+
+def _plain(text: str) -> str:
+    """Words from outside on one line, with nothing that Markdown would make a link, a heading or HTML of."""
+    line = " ".join(text.split()).replace("://", ": //")
+    return "".join(f"\\{one}" if one in "\\`*_[]<>#|" else one for one in line)
+
+
+def _code(text: str) -> str:
+    return " ".join(text.split()).replace("`", "'")
