@@ -118,8 +118,13 @@ class ProposeRef:
 
 
 def propose_value(ref: ProposeRef) -> str:
-    """A button's value for a runbook that was advised."""
-    return _dump({"b": ref.runbook, "s": ref.service, "w": ref.words}, VALUE_LIMIT)
+    """A button's value for a runbook that was advised; of the words as many as it holds, for they are only a title."""
+    named = {"b": ref.runbook, "s": ref.service}
+    room = VALUE_LIMIT - len(_dump({**named, "w": ""}, VALUE_LIMIT))
+    words = ref.words[:room]
+    while len(json.dumps(words)) - 2 > room:
+        words = words[: len(words) * 2 // 3]
+    return _dump({**named, "w": words}, VALUE_LIMIT)
 
 
 def parse_propose(value: object) -> ProposeRef:

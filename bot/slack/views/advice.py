@@ -58,10 +58,16 @@ def _fitting(one: Advice, found: RunbookSuggested) -> Drawn:
         *code_of(found.plan),
         section(facts),
     ]
-    blocks.append(actions([_propose(one, runbook.name)]))
+    if _is_carried(runbook.name):
+        blocks.append(actions([_propose(one, runbook.name)]))
     blocks += _others(found.others, "These fit too")
     blocks.append(context("This answers a question: nothing is proposed and nothing runs."))
     return drawn(f"The next safe step{_asked(one)} would be: {does}, of runbook {runbook.name}.", blocks)
+
+
+def _is_carried(name: str) -> bool:
+    """Whether a button can name it, as menus can."""
+    return text.size(name) <= ids.OPTION_VALUE_LIMIT
 
 
 def _propose(one: Advice, runbook: str, label: str = "Propose it here") -> JsonObject:
@@ -76,9 +82,9 @@ def _nothing(one: Advice, found: NothingSuggested) -> Drawn:
         hint = " Say what is wrong, in the words an alert would use."
     blocks = [section(head + hint), *_others(found.others, "What fits")]
     # One that fits and cannot be proposed as it is may only have to be told something: its form asks for it.
-    fitting = [other.runbook for other in found.others if other.evaluable]
-    if fitting:
-        blocks.append(actions([_propose(one, name, f"Propose {name}") for name in fitting[:MOST_OTHERS]]))
+    fitting = [other.runbook for other in found.others if other.evaluable and _is_carried(other.runbook)]
+    # A row each: Slack refuses one action id twice in a row.
+    blocks += [actions([_propose(one, name, f"Propose {name}")]) for name in fitting[:MOST_OTHERS]]
     blocks.append(context("`/runbook list` shows every runbook, `/runbook start` starts one."))
     return drawn(head + hint, blocks)
 
