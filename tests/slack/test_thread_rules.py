@@ -178,6 +178,16 @@ def test_nobody_is_rung_by_what_was_decided() -> None:
             assert "<@" not in str(message.blocks) + message.text
 
 
+def test_what_pagerduty_refused_is_said_in_words_that_ring_nobody() -> None:
+    reason = "PagerDuty answered 422: '<!channel> <https://evil.example|click> *bold* & more'"
+    stage = Stage().opened().says(incidents.PagerNotTold(at=START, reason=reason))
+    [message] = [one for one in stage.show() if one.key.startswith("not-told:")]
+    assert not message.live
+    assert message.text.startswith("PagerDuty was not told: PagerDuty answered 422")
+    assert "<!channel>" not in str(message.blocks)
+    assert "<https:" not in str(message.blocks)
+
+
 def test_a_direct_message_waits_for_the_link_and_goes_to_people_only() -> None:
     asked = replace(ASKED, direct_message=("U0ANN", "S0ONCALL", "ann@acme.example"))
     stage = Stage(asked=asked).opened().suggested()
