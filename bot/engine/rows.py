@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from bot.errors import VersionConflict
 from bot.intake import incident as incidents
 from bot.intake.incident import Incident
 from bot.journal.base import IncidentRow, Journal, Rows, RunRow, StepRow
 from bot.journal.reads import rebuild
-from bot.runs.automation import accounts
-from bot.runs.events import Event, RunOpened
+from bot.runs.automation import accounts, touched
+from bot.runs.events import Event, RunOpened, StepKey
 from bot.runs.fold import fold as fold_run
 from bot.runs.state import Run
 
@@ -64,8 +66,8 @@ def run_row(run: Run) -> RunRow:
     )
 
 
-def step_rows(run: Run) -> tuple[StepRow, ...]:
-    """One line per step that was reached; a dry run has none."""
+def step_rows(run: Run, *, only: Collection[StepKey] | None = None) -> tuple[StepRow, ...]:
+    """One line per step that was reached; a dry run has none. `only` leaves all other steps out."""
     return tuple(
         StepRow(
             run_id=run.id,
@@ -96,14 +98,15 @@ def step_rows(run: Run) -> tuple[StepRow, ...]:
             is_rolled_back=account.is_rolled_back,
             decide_s=account.decide_s,
         )
-        for account in accounts(run)
+        for account in accounts(run, only=only)
     )
 
 
 def changed_step_rows(before: Run | None, after: Run) -> tuple[StepRow, ...]:
-    """The lines that an append makes or changes: what is written with every event is kept small."""
-    known = set(step_rows(before)) if before is not None else set()
-    return tuple(row for row in step_rows(after) if row not in known)
+    """The lines that an append may have changed: what is written with every event is kept small."""
+    if before is None or before.environment != after.environment:
+        return step_rows(after)
+    return step_rows(after, only=touched(after, after.events[before.version :]))
 
 
 def rows_of(stream: str, events: tuple[Event, ...]) -> Rows:  # noqa: ARG001 - the shape of a rebuild

@@ -26,18 +26,31 @@ An approval is no such thing: that is the bot working as it should. Nor is an ed
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 from bot.catalog.schema import Step
-from bot.runs.events import Actor, ApprovalReminded, Event, QuestionReminded, StepKey, UndoRequested
+from bot.runs.events import (
+    Actor,
+    ApprovalReminded,
+    Event,
+    QuestionReminded,
+    RunFinished,
+    RunOpened,
+    StepKey,
+    UndoRequested,
+)
 from bot.runs.state import Proposal, Run, StepState, Undoing
 
 AutomationStatus = Literal[
     "waiting", "running", "succeeded", "failed", "expired", "rolled_back", "requires_manual"
 ]
+
+
+_ABOUT_ALL = (RunOpened, RunFinished, UndoRequested)
+"""What changes how several steps stand at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,12 +87,22 @@ class Account:
     """From its proposal to the decision on it; None where people decided nothing."""
 
 
-def accounts(run: Run) -> tuple[Account, ...]:
-    """One for each step that was reached, in the run's order."""
+def accounts(run: Run, *, only: Collection[StepKey] | None = None) -> tuple[Account, ...]:
+    """One for each step that was reached, in the run's order; `only` leaves all others out."""
     if run.opened.dry_run:
         return ()
-    last = _last_times(run)
-    return tuple(_account(run, state, last[state.key]) for state in run.steps.values() if state.key in last)
+    states = [state for state in run.steps.values() if only is None or state.key in only]
+    last = _last_times(run, states)
+    return tuple(_account(run, state, last[state.key]) for state in states if state.key in last)
+
+
+def touched(run: Run, events: Sequence[Event]) -> frozenset[StepKey]:
+    """The steps whose account the latest events of this run may have changed."""
+    if any(isinstance(event, _ABOUT_ALL) for event in events):
+        return frozenset(run.steps)
+    of_proposal = _of_proposal_ids(run.steps.values())
+    keys = (_step_of(event, of_proposal) for event in events)
+    return frozenset(key for key in keys if key is not None)
 
 
 def action_of(runbook: str, step: Step) -> str:
@@ -87,17 +110,22 @@ def action_of(runbook: str, step: Step) -> str:
     return str(step.action) if step.action else f"{runbook}/{step.name}"
 
 
-def _last_times(run: Run) -> dict[StepKey, datetime]:
-    """When something last happened to each step that was reached."""
-    of_proposal: dict[str, StepKey] = {
-        one.id: state.key for state in run.steps.values() for one in state.proposals
-    }
+def _last_times(run: Run, states: Sequence[StepState]) -> dict[StepKey, datetime]:
+    """When something last happened to each of these steps that was reached."""
+    of_proposal = _of_proposal_ids(states)
+    wanted = {state.key for state in states}
     last: dict[StepKey, datetime] = {}
-    for event in run.events:
+    for event in reversed(run.events):
         key = _step_of(event, of_proposal)
-        if key is not None:
+        if key in wanted and key not in last:
             last[key] = event.at
+            if len(last) == len(wanted):
+                break
     return last
+
+
+def _of_proposal_ids(states: Iterable[StepState]) -> dict[str, StepKey]:
+    return {one.id: state.key for state in states for one in state.proposals}
 
 
 def _step_of(event: Event, of_proposal: dict[str, StepKey]) -> StepKey | None:
