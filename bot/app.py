@@ -316,6 +316,7 @@ async def _wire(
             reader=reader,
             writer=writer,
             fallback=settings.pagerduty_from,
+            told=lambda result: numbers.count("runbook_pagerduty_deliveries_total", result=result),
         )
 
     async def in_brief() -> Sequence[str]:

@@ -76,6 +76,8 @@ class Pager:
     writer: PageWriter
     fallback: str = ""
     """The email of a PagerDuty user to write as where it does not know who decided."""
+    told: Callable[[str], None] = lambda _result: None
+    """Counts: `told`, `later`, `given_up`."""
     _due: dict[IncidentId, datetime] = field(default_factory=dict)
     """When each incident is to be looked at; one that needs nothing stands in no line."""
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
@@ -258,6 +260,7 @@ class Pager:
                 known = replace(asking, state="failed") if is_undone else asking
                 return await self._trouble(incident, note, known, trouble)
         self._pauses = 0
+        self.told("told")
         await self.journal.record_delivery(replace(asking, state="sent"))
         return None
 
@@ -319,6 +322,7 @@ class Pager:
             hint=trouble.hint,
             given_up=code not in _LATER,
         )
+        self.told("later" if code in _LATER else "given_up")
         if code in _LATER:
             await self.journal.record_delivery(known)
             if code == "pagerduty-refused":

@@ -231,6 +231,13 @@ FAMILIES: tuple[Family, ...] = (
         values={"result": ("posted", "edited", "later", "given_up")},
     ),
     Family(
+        name="runbook_pagerduty_deliveries_total",
+        kind="counter",
+        what="What PagerDuty is told: told, held back for later, or given up",
+        labels=("result",),
+        values={"result": ("told", "later", "given_up")},
+    ),
+    Family(
         name="runbook_worker_errors_total",
         kind="counter",
         what="Unexpected errors of the worker, each with a reference in the log",

@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,7 @@ class Ground:
     house: House
     api: PagerDutyApi
     pagers: list[tuple[Pager, asyncio.Task[None], PagerDutyReader, PagerDutyWriter]]
+    counted: list[str] = field(default_factory=list)
 
     async def pager(self, *, journal: Any = None, fallback: str = "") -> Pager:
         """A freshly started one, in place of the one before."""
@@ -63,6 +64,7 @@ class Ground:
             reader=reader,
             writer=writer,
             fallback=fallback,
+            told=self.counted.append,
         )
         self.pagers.append((one, asyncio.create_task(one.run()), reader, writer))
         return one
@@ -235,6 +237,7 @@ async def test_a_lost_answer_is_looked_for_before_it_is_asked_again(ground: Grou
     assert len(set(ground.notes)) == len(ground.notes) == 3
     assert ground.status == "acknowledged"
     assert ground.api.faults == []
+    assert ground.counted.count("told") == 4
 
 
 async def test_pagerduty_being_away_delays_words_and_never_a_run(ground: Ground) -> None:
@@ -281,6 +284,7 @@ async def test_without_a_name_to_write_in_it_is_said_once_and_the_run_goes_on(gr
         "PagerDuty knows no user with this email; set PAGERDUTY_FROM to one that it knows"
     ]
     assert ground.notes == []
+    assert ground.counted == ["given_up"] * 4
     before = len(ground.api.asked)
     pager = await ground.pager()
     await ground.until(lambda: pager.is_idle)
