@@ -67,7 +67,6 @@ class Account:
     actor: str = ""
     """Whose word was the last: persons, separated by commas; "" where it was nobody's."""
     reason: str = ""
-    proposed_at: datetime | None = None
     proposals: int = 0
     edits: int = 0
     is_unattended: bool = False
@@ -162,7 +161,6 @@ def _account(run: Run, state: StepState, last: datetime) -> Account:
         at=at,
         actor=", ".join(dict.fromkeys(actor.person for actor in end.actors)),
         reason=end.reason,
-        proposed_at=state.proposals[0].made.at if state.proposals else None,
         proposals=len(state.proposals),
         edits=edits,
         is_unattended=bool(started) and not any(one in asked for one in started),

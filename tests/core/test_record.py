@@ -8,9 +8,11 @@ import os
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from bot.cli.history import STATUSES
 from bot.runs.audit import AuditReport, as_csv, as_markdown, audit_lines
 from bot.runs.events import (
     ApprovalVoided,
@@ -35,8 +37,10 @@ from bot.runs.events import (
 )
 from bot.runs.fold import fold
 from bot.runs.record import TriggerRecord, record_of
-from bot.runs.report import report
-from bot.runs.state import Run
+from bot.runs.record_shape import DecisionKind
+from bot.runs.report import DECISION_WORDS, STEP_WORDS, UNDO_WORDS, report
+from bot.runs.state import Run, RunStatus, StepStatus
+from bot.runs.words import RUN_WORDS
 from tests.core.given import (
     ALICE,
     BOB,
@@ -171,6 +175,14 @@ def test_the_record_keeps_every_decision_also_those_that_no_longer_count() -> No
     assert [step.automation for step in record.steps] == ["requires_manual", "rolled_back", None]
     assert record.checks[0].decision is not None
     assert record.trigger.title == "5xx on payments"
+
+
+def test_every_status_and_decision_has_its_words() -> None:
+    assert set(RUN_WORDS) == set(get_args(RunStatus)) == set(STATUSES)
+    assert set(DECISION_WORDS) == set(get_args(DecisionKind))
+    plain = {"succeeded", "failed", "running", "rejected", "skipped", "undone"}  # words as they are
+    assert set(STEP_WORDS) == set(get_args(StepStatus)) - plain
+    assert set(UNDO_WORDS) == {word for word in get_args(StepStatus) if word.startswith("und")}
 
 
 def test_what_a_run_that_succeeded_changed_is_not_left_behind() -> None:
