@@ -32,6 +32,10 @@ class Rule:
     min_approvals: int = 1
     allow_self_approval: bool = False
     source: str = ""
+    escalate_to: tuple[str, ...] = ()
+    """Who is asked next when nobody decides, as written in the catalog."""
+    override: tuple[str, ...] = ()
+    """Who may break glass."""
     may_decide: bool | None = None
     """Whether whoever asks may; None where nobody was named to look for, or a group could not be read."""
 
@@ -97,6 +101,7 @@ class Entitlement:
 
     async def _answered(self, found: Sequence[Entitled], caller: Caller) -> Answer:
         entries = {entry for one in found for rule in one.rules for entry in rule.approvers}
+        entries |= {entry for one in found for rule in one.rules for entry in rule.override}
         entries |= {entry for one in found for entry in one.starters}
         emails = sorted(entry for entry in entries if "@" in entry)
         ids = await asyncio.gather(*(self.directory.user_id_of(email) for email in emails))
@@ -189,6 +194,8 @@ def _rule(
         min_approvals=policy.min_approvals,
         allow_self_approval=policy.allow_self_approval,
         source=policy.source or ("starters" if starters else ""),
+        escalate_to=policy.escalate_to,
+        override=policy.override,
     )
 
 

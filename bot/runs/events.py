@@ -71,6 +71,8 @@ class Permission:
 
     via: str
     members_read_at: datetime | None = None
+    handle: str = ""
+    """What people call the group they are in by, where it is one and Slack said so."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -54,6 +54,8 @@ class Membership:
     emails: frozenset[str] = frozenset()
     """Lower case; PagerDuty knows people by these."""
     read_at: datetime | None = None
+    handle: str = ""
+    """What people call it, "" where that is not known."""
     error: str = ""
 
 
@@ -329,7 +331,7 @@ def permit(
             if trouble or membership is None:
                 unread.append(f"{entry} ({trouble})")
             elif caller.actor.id in membership.user_ids or caller.email.lower() in membership.emails:
-                return Permission(via=entry, members_read_at=membership.read_at)
+                return Permission(via=entry, members_read_at=membership.read_at, handle=membership.handle)
     if unread:
         raise NotPermitted(
             f"you may not {to} now: nobody can tell whether you are one of those who may, because the members of "

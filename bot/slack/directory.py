@@ -89,6 +89,7 @@ class SlackDirectory:
         self._users: _Readings[Json] = _Readings(clock, USER_TTL)
         self._groups: _Readings[frozenset[str]] = _Readings(clock, MEMBERSHIP_TTL)
         self._by_email: _Readings[str] = _Readings(clock, USER_TTL)
+        self._handles: _Readings[Mapping[str, str]] = _Readings(clock, MEMBERSHIP_TTL)
 
     async def membership(self, group: str) -> Membership:
         """Members of a user group from a reading at most five minutes old, or an older or no reading with `error`."""
@@ -100,7 +101,8 @@ class SlackDirectory:
             if last is None:
                 return Membership(group=group, error=why)
             return Membership(group=group, user_ids=last.value, read_at=last.read_at, error=why)
-        return Membership(group=group, user_ids=kept.value, read_at=kept.read_at)
+        handle = (await self._handles.read("", self._all_handles)).value.get(group, "")
+        return Membership(group=group, user_ids=kept.value, read_at=kept.read_at, handle=handle)
 
     async def user_id_of(self, email: str) -> str:
         """The Slack id of the member with this email, "" where there is none or Slack cannot say."""
@@ -149,6 +151,15 @@ class SlackDirectory:
     async def _members(self, group: str) -> frozenset[str]:
         told = await self._gateway.read("usergroups.users.list", usergroup=group)
         return frozenset(str(one) for one in told.get("users") or ())
+
+    async def _all_handles(self) -> Mapping[str, str]:
+        """What people call the user groups; only words depend on it, so not knowing is no trouble."""
+        try:
+            told = await self._gateway.read("usergroups.list")
+        except SlackTrouble:
+            return {}
+        groups = told.get("usergroups") or ()
+        return {str(one.get("id", "")): str(one.get("handle") or "") for one in groups}
 
     async def _user(self, user_id: str) -> Json:
         told = await self._gateway.read("users.info", user=user_id)

@@ -86,7 +86,7 @@ def at(minutes: float) -> datetime:
 
 
 ANA = Actor(kind="slack", id="U0ANA", person="ana@acme.example", name="Ana")
-BY_GROUP = Permission(via="@sre", members_read_at=NOON)
+BY_GROUP = Permission(via="S0SRE", members_read_at=NOON, handle="sre")
 UNDO = Undo(
     kind="step",
     text="scale payment-api back to 3",

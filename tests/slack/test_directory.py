@@ -127,3 +127,17 @@ async def test_somebody_who_became_a_guest_is_noticed_within_five_minutes(
     users[BOB] = replace(users[BOB], is_restricted=True)
     desk.clock.pass_(301)
     assert (await directory.caller_of({"id": BOB})).barred == "guests may not decide"
+
+
+async def test_a_group_is_called_by_its_handle_and_without_one_its_members_still_count(
+    desk: Desk, directory: SlackDirectory
+) -> None:
+    assert (await directory.membership(ONCALL)).handle == "oncall"
+    desk.clock.pass_(301)
+    desk.slack.faults.fail("usergroups.list", times=50)
+    answer = await directory.membership(ONCALL)
+    assert (answer.handle, answer.user_ids, answer.error) == ("", frozenset({ALICE, BOB}), "")
+    await directory.membership(ONCALL)
+    assert len(desk.slack.calls.of("usergroups.list")) <= 5, (
+        "a list that cannot be read is not asked for at each click"
+    )

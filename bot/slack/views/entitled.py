@@ -52,15 +52,14 @@ def groups(answer: Answer) -> str:
     """Who is in each group that was named, or that nobody can tell just now."""
     lines = []
     for name, read in sorted(answer.groups.items()):
-        if read.error and not read.user_ids:
-            lines.append(
-                f"{text.mention(name)}: its members could not be read now, so nobody of it can decide"
-            )
+        called = f"Whoever is {on_call(name)}" if is_on_call(name) else text.mention(name)
+        if read.error and not (read.user_ids or read.emails):
+            why = f" ({text.value(read.error, 120)})" if is_on_call(name) else ""
+            lines.append(f"{called}: its members could not be read now{why}, so nobody of it can decide")
             continue
         people = [text.mention(one) for one in sorted(read.user_ids)]
-        lines.append(
-            f"{text.mention(name)} is {text.listed(people, most=MOST_PEOPLE) or 'empty: nobody can decide'}"
-        )
+        people += [text.value(one, 80) for one in sorted(read.emails)]
+        lines.append(f"{called} is {text.listed(people, most=MOST_PEOPLE) or 'empty: nobody can decide'}")
     return "\n".join(lines)
 
 
@@ -81,7 +80,15 @@ def _rule(rule: Rule, one: Entitled, answer: Answer) -> str:
     how_many = f" ({rule.min_approvals} people must agree)" if rule.min_approvals > 1 else ""
     you = {True: ", you too", False: ", not you", None: ""}[rule.may_decide]
     own = ", also their own" if rule.allow_self_approval else ""
-    return f"{which}{_people(rule.approvers, answer)}{how_many}{own}{you}"
+    then = _next(rule.escalate_to)
+    glass = f"; {_people(rule.override, answer)} may break glass" if rule.override else ""
+    return f"{which}{_people(rule.approvers, answer)}{how_many}{own}{you}{then}{glass}"
+
+
+def _next(entries: Sequence[str]) -> str:
+    """Who is asked when those before do not decide, in turn."""
+    names = [f"whoever is {on_call(one)}" if is_on_call(one) else text.value(one, 60) for one in entries]
+    return f"; when nobody decides, then {', then '.join(names)}" if names else ""
 
 
 def _people(entries: Sequence[str], answer: Answer) -> str:

@@ -33,14 +33,19 @@ def names(actors: list[Actor]) -> str:
 
 
 def why_permitted(permission: Permission, actor: Actor) -> str:
-    """Which entry of the catalog let them decide. A group is named by its id: a mention would ring all of it."""
+    """Which entry of the catalog let them decide. A group is named in words: a mention would ring all of it."""
     via = permission.via
     if not via:
         return ""
     if via == actor.id or via.lower() == actor.person:
         return BY_NAME
     if is_user_group(via):
-        return f"member of user group {text.value(via, 40)}"
+        handle = permission.handle
+        return (
+            f"member of {text.value(f'@{handle}', 60)}"
+            if handle
+            else f"member of user group {text.value(via, 40)}"
+        )
     if is_on_call(via):
         return on_call(via)
     return f"allowed by {text.code(via, 80)}"
