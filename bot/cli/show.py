@@ -90,6 +90,7 @@ def runbook_told(catalog: Catalog, runbook: Runbook) -> dict[str, Any]:
         "check": _check(runbook.metric_check),
         "rollback_on_failure": runbook.rollback_on_failure,
         "dry_run": runbook.dry_run,
+        "pagerduty_resolve": runbook.pagerduty_resolve,
     }
 
 
@@ -223,6 +224,12 @@ def _put_runbook(told: Mapping[str, Any]) -> None:
             (
                 "on failure",
                 "undoes every step that had an effect, last first" if told["rollback_on_failure"] else None,
+            ),
+            (
+                "PagerDuty",
+                "resolved after a run whose checks all came out better"
+                if told["pagerduty_resolve"]
+                else None,
             ),
             ("dry run", "always: it only says what would happen" if told["dry_run"] else None),
         ]

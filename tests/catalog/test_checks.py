@@ -68,6 +68,15 @@ def test_a_check_is_part_of_what_a_promotion_is_bound_to(tmp_path: Path) -> None
     assert checked.digest != other.digest
 
 
+def test_resolving_at_pagerduty_is_part_of_what_a_promotion_is_bound_to(tmp_path: Path) -> None:
+    check = {"rollback_metric_check": {"metric_name": "cpu"}}
+    silent = runbook(tmp_path, [RESTART], **check)
+    said_no = runbook(tmp_path, [RESTART], **check, pagerduty_resolve=False)
+    resolving = runbook(tmp_path, [RESTART], **check, pagerduty_resolve=True)
+    assert resolving.pagerduty_resolve
+    assert silent.digest == said_no.digest != resolving.digest
+
+
 def test_steps_without_a_check_keep_the_digest_they_had_before_there_were_checks(tmp_path: Path) -> None:
     assert runbook(tmp_path, [RESTART]).steps[0].digest == OLD_DIGEST
 

@@ -85,6 +85,8 @@ def _afterwards(runbook: Runbook) -> str:
         lines.append(f"At the end {_check(runbook.metric_check)}.")
     if runbook.rollback_on_failure:
         lines.append("If a step fails, what was done is undone by itself, last done first.")
+    if runbook.pagerduty_resolve:
+        lines.append("After a run whose checks all came out better the incident is resolved at PagerDuty.")
     if runbook.dry_run:
         lines.append("It only says what would happen: it is always a dry run.")
     return " ".join(lines)
