@@ -29,7 +29,7 @@ def what_it_does(step: Step) -> str:
         case "python":
             return f"calls {given.get('function') or 'a function'} in Python"
         case "diagnose":
-            return "looks for the cause, changes nothing"
+            return _kubernetes({**given, "action": "looks into"}) + ", changes nothing"
         case _:
             return f"{step.type} {json.dumps(given, ensure_ascii=False, sort_keys=True)}"
 

@@ -105,7 +105,7 @@ def _allowed(runbook: Runbook, catalog: Catalog) -> set[str]:
     """The environments in which matching leaves the runbook in: those that every step may run in."""
     found: set[str] = set(catalog.environments)
     for step in runbook.steps:
-        if step.type in ("slack", "diagnose"):
+        if step.type == "slack":
             continue
         for scopes, digest in (
             (step.rules.scopes, runbook.digest),

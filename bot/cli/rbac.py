@@ -1,4 +1,4 @@
-"""`runbookctl rbac`: the smallest ClusterRole that the catalog's kubernetes steps need."""
+"""`runbookctl rbac`: the smallest ClusterRole that the catalog's kubernetes and diagnose steps need."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 def rbac(path: Path, *, name: str, cluster: str) -> None:
     """Print the smallest ClusterRole for the catalog in PATH, as YAML.
 
-    It covers every kubernetes step, its way back and its dry run, and nothing else. Bind it to the bot's account
-    with a ClusterRoleBinding where steps act on nodes; otherwise with a RoleBinding in each namespace of
+    It covers every kubernetes and diagnose step, its way back and its dry run, and nothing else. Bind it to the
+    bot's account with a ClusterRoleBinding where steps act on nodes; otherwise with a RoleBinding in each namespace of
     catalog.yaml. PATH is that of BOT_CATALOG or ./runbooks when left out.
     """
     from bot.actions.kubernetes.permissions import rules
@@ -34,17 +34,20 @@ def rbac(path: Path, *, name: str, cluster: str) -> None:
     found = list(_permissions(catalog, cluster))
     if not found:
         where = f" in cluster {cluster!r}" if cluster else ""
-        tell(f"{path}: no kubernetes step{where}; the role allows nothing")
+        tell(f"{path}: no kubernetes or diagnose step{where}; the role allows nothing")
     put(_yaml(name, rules(one for _, needed in found for one in needed)), end="")
     for step, _ in found:
         tell(f"covers {step}")
 
 
 def _permissions(catalog: Catalog, cluster: str) -> Iterator[tuple[str, frozenset[Permission]]]:
-    """Each kubernetes step of the catalog, by a name people know it by, with what it needs."""
+    """Each step of the catalog that reaches a cluster, by a name people know it by, with what it needs."""
+    from bot.actions.diagnose import NEEDED
     from bot.actions.kubernetes.permissions import needed
 
     for where, step in _steps(catalog):
+        if step.type == "diagnose" and _may_be_in(step.input, catalog, cluster):
+            yield where, NEEDED
         if step.type == "kubernetes" and _may_be_in(step.input, catalog, cluster):
             given = {key: _known(step.input.get(key)) for key in ("action", "strategy")}
             kinds = [kind for kind in ("deployment", "statefulset", "daemonset") if step.input.get(kind)]

@@ -8,6 +8,9 @@ from bot.diagnosis.evidence import Evidence
 from bot.diagnosis.findings import HEALTHY, Finding
 from bot.runs.plan import JsonObject
 
+BRIEF_FINDINGS = 3
+BRIEF_QUOTE = 200
+
 
 def summary(evidence: Evidence, findings: Sequence[Finding]) -> str:
     """One sentence."""
@@ -15,6 +18,16 @@ def summary(evidence: Evidence, findings: Sequence[Finding]) -> str:
         return f"what is wrong with {evidence.subject.words} cannot be told from what could be read"
     more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
     return f"{findings[0].title}{more}"
+
+
+def brief(findings: Sequence[Finding]) -> str:
+    """The first few with their words, to read in a chat."""
+    lines: list[str] = []
+    for number, found in enumerate(findings[:BRIEF_FINDINGS], start=1):
+        lines.append(f"{number}. {found.confidence}: {found.title}")
+        lines += [f"   > {' '.join(one.text.split())[:BRIEF_QUOTE]}" for one in found.quotes[:1]]
+    more = len(findings) - BRIEF_FINDINGS
+    return "\n".join([*lines, f"and {more} more"] if more > 0 else lines)
 
 
 def markdown(evidence: Evidence, findings: Sequence[Finding]) -> str:

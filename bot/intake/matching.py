@@ -28,9 +28,6 @@ from bot.errors import BadInput
 from bot.intake import symptoms
 from bot.intake.incident import Candidate, Facts
 
-_SPEAKS_ONLY = frozenset({"slack", "diagnose"})
-"""Step types that touch no environment."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Excluded:
@@ -240,7 +237,7 @@ def never_applies(catalog: Catalog, runbook: Runbook, facts: Facts) -> str:
     if not facts.environment:
         return ""
     for step in runbook.steps:
-        if step.type in _SPEAKS_ONLY:
+        if step.type == "slack":  # it touches no environment
             continue
         if reason := _out_of_scope(catalog, runbook, step, facts.environment):
             return reason

@@ -78,7 +78,7 @@ SAY = {"type": "slack", "message": "hi", "require_approval": False}
         {"command": "x", "rollback": "y"},
         {"command": "x", "rollback": {"manual": "Page the team."}, "approvers": "U0DANA01"},
         {"command": "x", "rollback": {"type": "http", "url": "https://a", "method": "POST"}},
-        {"type": "diagnose"},
+        {"type": "diagnose", "namespace": "p", "deployment": "d"},
     ],
 )
 def test_every_way_to_write_a_step_fits(step: dict[str, Any]) -> None:

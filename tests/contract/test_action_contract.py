@@ -10,7 +10,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import pytest
 from aiohttp import web
 
 from bot.actions import registry
@@ -19,7 +18,7 @@ from bot.actions.python import PythonAction
 from bot.actions.shell import ShellAction
 from bot.actions.slack import SlackAction
 from bot.catalog.schema import Host, Secret, UrlHost
-from bot.errors import DeliveryError, Refused
+from bot.errors import DeliveryError
 from tests.contract.action_contract import ActionContract, Fault, World
 from tests.fakes.actions import STAGING, Bench, catalog
 from tests.fakes.slow_scale import SlowScaleAction
@@ -267,21 +266,6 @@ class TestPython(ActionContract):
                 yield world
             finally:
                 await bench.ssh.aclose()
-
-
-@pytest.mark.parametrize(
-    ("name", "given"),
-    [
-        ("diagnose", {}),
-    ],
-)
-async def test_a_type_that_cannot_run_yet_says_so_before_anything_is_proposed(
-    name: str, given: dict[str, Any]
-) -> None:
-    bench = Bench()
-    action = registry.build(name, bench.tools)
-    with pytest.raises(Refused, match="cannot run them yet"):
-        await action.plan(action.Input.model_validate(given), bench.scope())
 
 
 def test_every_type_of_the_registry_is_held_to_the_contract() -> None:

@@ -50,19 +50,10 @@ def locate(given: KubernetesInput, catalog: Catalog) -> Site:
     target is the node; pods of all namespaces live there, so its environment is the one that all namespaces of the
     cluster agree on, and a cluster of several environments has no nodes to act on.
     """
-    cluster = _cluster(given, catalog)
-    given = given.model_copy(update={"cluster": cluster.name})
     if given.namespace is not None:
-        environment = cluster.namespaces.get(given.namespace)
-        if not environment:
-            near = get_close_matches(given.namespace, cluster.namespaces, n=1)
-            known = ", ".join(sorted(cluster.namespaces)) or "none"
-            raise NotPermitted(
-                f"namespace {given.namespace!r} of cluster {cluster.name!r} belongs to no environment",
-                hint=f"did you mean {near[0]!r}?" if near else f"catalog.yaml lists: {known}",
-            )
-        name = f"{cluster.name}/{given.namespace}"
+        cluster, target = in_namespace(given.cluster, given.namespace, catalog)
     else:
+        cluster = _cluster(given.cluster, catalog)
         environments = sorted(set(cluster.namespaces.values()))
         if len(environments) != 1:
             raise NotPermitted(
@@ -70,21 +61,34 @@ def locate(given: KubernetesInput, catalog: Catalog) -> Site:
                 f" its namespaces are in {', '.join(environments) or 'none'}",
                 hint="nodes can be acted on only where all namespaces of the cluster are in one environment",
             )
-        environment = environments[0]
         name = f"{cluster.name}/nodes/{given.node}"
-    target = Target(kind="cluster", name=name, environment=environment)
-    return Site(given=given, cluster=cluster, target=target)
+        target = Target(kind="cluster", name=name, environment=environments[0])
+    return Site(given=given.model_copy(update={"cluster": cluster.name}), cluster=cluster, target=target)
 
 
-def _cluster(given: KubernetesInput, catalog: Catalog) -> Cluster:
+def in_namespace(cluster_name: str, namespace: str, catalog: Catalog) -> tuple[Cluster, Target]:
+    """The cluster ("" means the only one) and its namespace as a target; raises like `locate`."""
+    cluster = _cluster(cluster_name, catalog)
+    environment = cluster.namespaces.get(namespace)
+    if not environment:
+        near = get_close_matches(namespace, cluster.namespaces, n=1)
+        known = ", ".join(sorted(cluster.namespaces)) or "none"
+        raise NotPermitted(
+            f"namespace {namespace!r} of cluster {cluster.name!r} belongs to no environment",
+            hint=f"did you mean {near[0]!r}?" if near else f"catalog.yaml lists: {known}",
+        )
+    return cluster, Target(kind="cluster", name=f"{cluster.name}/{namespace}", environment=environment)
+
+
+def _cluster(name: str, catalog: Catalog) -> Cluster:
     known = ", ".join(sorted(catalog.clusters)) or "none"
-    if not given.cluster:
+    if not name:
         if len(catalog.clusters) != 1:
             raise BadInput(
                 f"the step names no cluster, and the catalog has {len(catalog.clusters)}",
                 hint=f"known clusters: {known}",
             )
         return next(iter(catalog.clusters.values()))
-    if given.cluster not in catalog.clusters:
-        raise BadInput(f"{given.cluster!r} is no cluster of the catalog", hint=f"known clusters: {known}")
-    return catalog.clusters[given.cluster]
+    if name not in catalog.clusters:
+        raise BadInput(f"{name!r} is no cluster of the catalog", hint=f"known clusters: {known}")
+    return catalog.clusters[name]

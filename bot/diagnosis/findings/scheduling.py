@@ -28,7 +28,7 @@ _KINDS = (
         "no node has the labels it wants",
     ),
 )
-_QUOTA = re.compile(r"exceeded quota: \S+")
+_QUOTA = re.compile(r"exceeded quota: [^\s,]+")
 _ACCOUNT = re.compile(r'serviceaccount "([^"]+)" not found')
 _NO_CLASS = re.compile(r'storageclass\S* "([^"]+)" not found')
 _NO_CLAIM = re.compile(r'persistentvolumeclaim "([^"]+)" not found')
