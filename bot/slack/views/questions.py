@@ -114,12 +114,21 @@ def undo_question(
     head = f"*{step_title(run, state.key)}: {need}.* {text.sentence(text.value(what, 600))}"
     if has_none and not became:
         head += " It stays as it is, unless somebody puts it right by hand and says so here."
+    if run.is_finished and not became and _goes_on(run, state):
+        head += " Both answers go on with what was done before it."
     carried = ids.run_value(ids.RunRef(run_id=run.id, step=state.key))
     blocks = [section(head), *_question(asked, choices, carried=carried, became=became)]
     people = mentions(asked) if asked is not None and not became else ""
     call = f"{people}: " if people else ""
     sentence = f"{step_title(run, state.key)}: {need}."
     return drawn(f"{call}{sentence} {became}".strip(), blocks)
+
+
+def _goes_on(run: Run, state: StepState) -> bool:
+    """Whether a walk back stopped here with more to come to, and one way on is to let it."""
+    is_alone = state.undoing is not None and state.undoing.is_alone
+    can_be_tried = state.undo is not None and state.undo.kind == "step"
+    return can_be_tried and not is_alone and len(run.with_effect) > 1
 
 
 def _question(
