@@ -32,6 +32,7 @@ _MOVING = (
         r"\1",
     ),
     (re.compile(r"\b(in|after|within) \d+(\.\d+)? s\b"), r"\1 T"),
+    (re.compile(r"\b([a-z]+)-[b-df-hj-np-tv-z0-9]{8,10}-[b-df-hj-np-tv-z0-9]{5}\b"), r"\1-POD"),
 )
 _IDS = (
     (re.compile(r"\brun-[0-9a-f]{8}-\d{4}-\d\d-\d\d\.md"), "DOCUMENT"),
