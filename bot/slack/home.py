@@ -94,6 +94,8 @@ class Home:
                 return
             except JournalError as trouble:
                 log.warning("homes-not-followed", reason=str(trouble))
+            except Exception:  # one run that cannot be read must not leave every Home as it was for ever
+                log.exception("homes-broke", reference=uuid4().hex[:8])
             await self.clock.wait(asyncio.Event(), self.clock.now() + AFTER_TROUBLE)
 
     async def _follow(self) -> None:

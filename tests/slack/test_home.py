@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.engine.board import Ask, Board, Decided, Matter
+from bot.errors import JournalUnavailable
 from bot.intake.incident import Incident
 from bot.runs.events import ProposalId, RunId, StepKey
 from bot.runs.policy import Caller, Policy
@@ -135,6 +136,7 @@ class StillBoard:
     desk: Desk
     asks: Sequence[Ask] = ()
     freshened: int = 0
+    trouble: Exception | None = None
     matters: Sequence[Matter] = field(default_factory=tuple)
 
     @property
@@ -153,6 +155,8 @@ class StillBoard:
 
     async def freshen(self) -> None:
         self.freshened += 1
+        if self.trouble is not None:
+            raise self.trouble
 
     async def waiting_for(self, caller: Caller) -> Sequence[Ask]:
         return self.asks
@@ -250,6 +254,19 @@ async def test_a_slack_that_is_busy_or_away_is_tried_again_with_the_newest_state
         board.asks = [ask()]
         home.stir()
         await until_published(desk, "1 thing waits for you")
+
+
+@pytest.mark.parametrize("trouble", [JournalUnavailable("the disk is full"), RuntimeError("a bug")])
+async def test_a_journal_that_cannot_be_read_for_a_while_stops_nothing(
+    desk: Desk, trouble: Exception
+) -> None:
+    async with homes(desk) as (home, board):
+        board.trouble = trouble
+        home.opened(ALICE)
+        await asyncio.sleep(0.2)
+        assert published(desk) == 0
+        board.trouble = None
+        await until_published(desk, "Nothing waits for you")
 
 
 async def test_a_guest_is_told_nothing_of_what_runs(desk: Desk) -> None:

@@ -69,11 +69,10 @@ def _place(one: Entitled) -> str:
 
 
 def _rule(rule: Rule, one: Entitled, answer: Answer) -> str:
-    which = (
-        "" if len(one.rules) == 1 else f"{text.listed([text.code(name, 60) for name in rule.steps], most=4)} "
-    )
-    by_itself = "runs by itself" if len(rule.steps) == 1 else "run by themselves"
+    is_all = len(one.rules) == 1
+    which = "" if is_all else f"{text.listed([text.code(name, 60) for name in rule.steps], most=4)} "
     if not rule.asks:
+        by_itself = "runs by itself" if is_all or len(rule.steps) == 1 else "run by themselves"
         return f"{which}{by_itself}, as a reviewed tag says"
     if not rule.approvers:
         return f"{which}nobody may approve it: the catalog names no approvers"
@@ -82,7 +81,8 @@ def _rule(rule: Rule, one: Entitled, answer: Answer) -> str:
     own = ", also their own" if rule.allow_self_approval else ""
     then = _next(rule.escalate_to)
     glass = f"; {_people(rule.override, answer)} may break glass" if rule.override else ""
-    return f"{which}{_people(rule.approvers, answer)}{how_many}{own}{you}{then}{glass}"
+    asks = "asks" if is_all or len(rule.steps) == 1 else "ask"
+    return f"{which}{asks} {_people(rule.approvers, answer)}{how_many}{own}{you}{then}{glass}"
 
 
 def _next(entries: Sequence[str]) -> str:

@@ -84,7 +84,7 @@ def _excluded(excluded: Sequence[Excluded]) -> list[str]:
         f"• {text.code(one.runbook, 80)}: {text.value(one.reason, 160)}" for one in excluded[:MOST_EXCLUDED]
     ]
     left = len(excluded) - len(lines)
-    return [*lines, *([f"… and {left} more that do not fit"] if left else [])]
+    return [*lines, *([f"… and {left} more that {'does' if left == 1 else 'do'} not fit"] if left else [])]
 
 
 def _more(service: str, symptom: str) -> str:
