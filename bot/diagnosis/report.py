@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterator, Sequence
 
 from bot.diagnosis.evidence import Evidence
@@ -10,6 +11,7 @@ from bot.runs.plan import JsonObject
 
 BRIEF_FINDINGS = 3
 BRIEF_QUOTE = 200
+_UNSEEN = ("Cc", "Cf", "Co", "Cs", "Zl", "Zp")
 
 
 def summary(evidence: Evidence, findings: Sequence[Finding]) -> str:
@@ -17,7 +19,7 @@ def summary(evidence: Evidence, findings: Sequence[Finding]) -> str:
     if not findings:
         return f"what is wrong with {evidence.subject.words} cannot be told from what could be read"
     more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
-    return f"{findings[0].title}{more}"
+    return f"{_seen(findings[0].title)}{more}"
 
 
 def brief(findings: Sequence[Finding]) -> str:
@@ -27,7 +29,7 @@ def brief(findings: Sequence[Finding]) -> str:
         lines.append(f"{number}. {found.confidence}: {found.title}")
         lines += [f"   > {' '.join(one.text.split())[:BRIEF_QUOTE]}" for one in found.quotes[:1]]
     more = len(findings) - BRIEF_FINDINGS
-    return "\n".join([*lines, f"and {more} more"] if more > 0 else lines)
+    return "\n".join(map(_seen, [*lines, f"and {more} more"] if more > 0 else lines))
 
 
 def markdown(evidence: Evidence, findings: Sequence[Finding]) -> str:
@@ -69,14 +71,19 @@ def _sentence(text: str) -> str:
 
 def _quoted(text: str) -> Iterator[str]:
     """An indented block: nothing in it is read as Markdown."""
-    return (f"    {line}" for line in text.splitlines() or [""])
+    return (f"    {_seen(line)}" for line in text.splitlines() or [""])
 
 
 def _plain(text: str) -> str:
     """Words from outside on one line, with nothing that Markdown would make a link, a heading or HTML of."""
-    line = " ".join(text.split()).replace("://", ": //")
+    line = _seen(" ".join(text.split())).replace("://", ": //")
     return "".join(f"\\{one}" if one in "\\`*_[]<>#|" else one for one in line)
 
 
 def _code(text: str) -> str:
-    return " ".join(text.split()).replace("`", "'")
+    return _seen(" ".join(text.split())).replace("`", "'")
+
+
+def _seen(text: str) -> str:
+    """What nobody would see (controls, marks that reorder or hide text, tags) stands as U+FFFD."""
+    return "".join("\ufffd" if unicodedata.category(one) in _UNSEEN and one != "\t" else one for one in text)
