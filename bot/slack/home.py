@@ -102,6 +102,8 @@ class Home:
         # Subscribed before looking, so that nothing appended in between is missed.
         changes = self.board.operations.ledger.journal.changes()
         await self.board.open()
+        # Whoever was due before a trouble still is.
+        self._moved.set()
         following = asyncio.create_task(self._listen(changes), name="slack-home-journal")
         try:
             while not following.done():
