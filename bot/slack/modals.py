@@ -31,7 +31,7 @@ from bot.slack.directory import SlackDirectory
 from bot.slack.errands import Errands
 from bot.slack.gateway import Gateway
 from bot.slack.interactions import Click, Payload, Where, where_of
-from bot.slack.views import forms
+from bot.slack.views import forms, typed
 
 ANSWER_WITHIN_S = 2.0
 """Slack gives three seconds from the click; the way back takes some of it."""
@@ -123,7 +123,7 @@ class Modals:
 
         async def decide(caller: Caller) -> None:
             ref = ids.parse_form(view.get("private_metadata"))
-            reason = forms.given_reason(view.get("state") or {})
+            reason = typed.given_reason(view.get("state") or {})
             if not reason:
                 raise _AtField(ids.REASON_BLOCK, "say why, in a few words")
             await self._operations.reject(ref.click, caller, reason=reason)
@@ -136,7 +136,7 @@ class Modals:
 
         async def decide(caller: Caller) -> None:
             ref = ids.parse_form(view.get("private_metadata"))
-            reason = forms.given_reason(view.get("state") or {})
+            reason = typed.given_reason(view.get("state") or {})
             if not reason:
                 raise _AtField(ids.REASON_BLOCK, "say why, in a few words")
             await self._operations.override(ref.click, caller, reason=reason)
@@ -149,7 +149,7 @@ class Modals:
 
         async def decide(caller: Caller) -> None:
             ref = ids.parse_form(view.get("private_metadata"))
-            await self._operations.edit(ref.click, caller, given=forms.given_params(view.get("state") or {}))
+            await self._operations.edit(ref.click, caller, given=typed.given_params(view.get("state") or {}))
 
         await self._submitted(ack, body, decide, where=_where_of_form(body))
 
@@ -160,16 +160,16 @@ class Modals:
 
         async def decide(caller: Caller) -> None:
             ref = ids.parse_start(view.get("private_metadata"))
-            runbook = forms.given_runbook(state) or ref.runbook
+            runbook = typed.given_runbook(state) or ref.runbook
             if not runbook:
                 raise _AtField(ids.RUNBOOK_BLOCK, "choose a runbook")
             start = Start(
                 channel=ref.channel,
                 thread_ts=ref.thread_ts,
-                given=dict(forms.given_params(state)),
-                service=forms.given_choice(state, ids.SERVICE_BLOCK) or ref.service,
-                environment=forms.given_environment(state, otherwise=ref.environment),
-                dry_run=forms.is_dry_run(state),
+                given=dict(typed.given_params(state)),
+                service=typed.given_choice(state, ids.SERVICE_BLOCK) or ref.service,
+                environment=typed.given_environment(state, otherwise=ref.environment),
+                dry_run=typed.is_dry_run(state),
             )
             await self._operations.start(runbook, caller, start)
 
@@ -180,10 +180,10 @@ class Modals:
         state = (body.get("view") or {}).get("state") or {}
 
         async def decide(caller: Caller) -> None:
-            run_id = RunId(forms.given_choice(state, ids.RUN_BLOCK))
+            run_id = RunId(typed.given_choice(state, ids.RUN_BLOCK))
             if not run_id:
                 raise _AtField(ids.RUN_BLOCK, "choose a run")
-            await self._operations.cancel(run_id, caller, reason=forms.given_reason(state))
+            await self._operations.cancel(run_id, caller, reason=typed.given_reason(state))
 
         await self._submitted(ack, body, decide, where=_where_of_start(body))
 
@@ -236,7 +236,7 @@ def _at_fields(error: Exception, body: Payload) -> dict[str, str] | None:
         return {error.block_id: error.message}
     if not isinstance(error, BadParams):
         return None
-    errors = forms.param_errors(error)
+    errors = typed.param_errors(error)
     shown = {str(block.get("block_id")) for block in (body.get("view") or {}).get("blocks") or ()}
     return errors if errors and set(errors) <= shown else None
 

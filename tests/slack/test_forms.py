@@ -10,16 +10,8 @@ from bot.engine.operations import StartForm
 from bot.engine.ports import ClickRef
 from bot.runs.events import ProposalId
 from bot.slack import ids
-from bot.slack.views.forms import (
-    edit_form,
-    given_params,
-    given_reason,
-    given_runbook,
-    is_dry_run,
-    param_errors,
-    reject_form,
-    start_form,
-)
+from bot.slack.views.forms import edit_form, reject_form, start_form
+from bot.slack.views.typed import given_params, given_reason, given_runbook, is_dry_run, param_errors
 from tests.slack.limits import check_modal
 from tests.slack.stage import INCIDENT, MENU
 
@@ -121,3 +113,35 @@ def test_a_catalog_without_runbooks_gives_a_form_that_can_only_be_closed() -> No
     view = start_form(ids.StartRef(channel="C0INC"), menu=())
     check_modal(view)
     assert "submit" not in view
+
+
+def test_a_yes_or_no_is_two_dots_and_a_value_that_does_not_fit_is_named_beside_its_field() -> None:
+    given = {"replicas": "many", "zone": "mars", "force": "on"}
+    shown = inputs(
+        start_form(
+            ids.StartRef(channel="C0INC", runbook="scale"),
+            menu=MENU,
+            asks=StartForm(params=PARAMS),
+            values=given,
+        )
+    )
+    assert "initial_value" not in shown["param:replicas"]["element"]
+    assert "you typed 'many', which does not fit" in shown["param:replicas"]["hint"]["text"]
+    assert shown["param:zone"]["element"]["initial_option"]["value"] == "eu-1"
+    assert shown["param:force"]["element"]["type"] == "radio_buttons"
+    assert shown["param:force"]["element"]["initial_option"]["value"] == "true"
+
+
+def test_a_service_and_an_environment_are_asked_for_where_there_are_several() -> None:
+    several = StartForm(services=("a", "b"), environments=("dev", "prod"))
+    ref = ids.StartRef(channel="C0INC", runbook="scale", service="b", environment="prod", dry_run=True)
+    shown = inputs(start_form(ref, menu=MENU, asks=several))
+    assert shown["service"]["element"]["initial_option"]["value"] == "b"
+    assert not shown["service"]["optional"]
+    assert shown["environment"]["element"]["initial_option"]["value"] == "prod"
+    assert shown["environment"]["optional"]
+    assert shown["dry_run"]["element"]["initial_options"]
+    alone = inputs(start_form(ref, menu=MENU, asks=StartForm(services=("a",), environments=("prod",))))
+    assert set(alone) == {"runbook", "dry_run"}
+    assert several.missing({})
+    assert not several.missing({}, service="a")

@@ -1,22 +1,17 @@
-"""The modals: why not, other parameters, start a runbook. And what people typed into them, read back."""
+"""The modals: why not, other parameters, start a runbook, cancel one; `typed` reads what people put into them."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bot.catalog.params import BadParams, parse_value
 from bot.catalog.schema import Param
 from bot.engine.operations import OverrideForm, StartForm
-from bot.errors import BadInput
 from bot.journal.base import RunRow
 from bot.runs.plan import JsonObject
 from bot.runs.words import RUN_WORDS
 from bot.slack import ids, text
 from bot.slack.blocks import (
-    INPUT_VALUE,
-    MODAL_BLOCKS,
     OPTION,
     OPTIONS,
     context,
@@ -27,15 +22,13 @@ from bot.slack.blocks import (
     section,
     select,
 )
+from bot.slack.views.inputs import param_entries
 from bot.slack.views.menu import Menu
 
 REASON_CHARACTERS = 1000
 """What a decision keeps of a reason."""
 WILL_RUN_ROOM = 2000
 """The end of what runs, in a form; the proposal behind it shows all of it."""
-MOST_PARAMS = MODAL_BLOCKS - 6
-PARAMS_BYTES = 150_000
-"""Slack takes 250 kB for a whole view; a menu of runbooks stands beside the parameters."""
 
 
 def reject_form(ref: ids.FormRef, *, step: str) -> JsonObject:
@@ -221,184 +214,3 @@ def cancel_form(ref: ids.StartRef, *, rows: Sequence[RunRow]) -> JsonObject:
         metadata=ids.start_metadata(ref),
         submit="Cancel the run",
     )
-
-
-# ------------------------------------------------------------ parameters
-
-
-def param_entries(params: Sequence[Param], values: Mapping[str, Any]) -> list[JsonObject]:
-    """An input for each parameter, in its type; those a form cannot hold are named."""
-    usable = [param for param in params if _fits(param, values.get(param.name, param.default))]
-    blocks: list[JsonObject] = []
-    shown: set[str] = set()
-    room = PARAMS_BYTES
-    for param in usable[:MOST_PARAMS]:
-        block = _param_entry(param, values.get(param.name, param.default))
-        room -= len(json.dumps(block))
-        if room < 0:
-            break
-        blocks.append(block)
-        shown.add(param.name)
-    left_out = [param.name for param in params if param.name not in shown]
-    if left_out:
-        named = text.listed([text.code(name, 60) for name in left_out], most=8)
-        blocks.append(context(f"Too long or too many for a form, they stay as they are: {named}."))
-    return blocks
-
-
-def _fits(param: Param, value: object) -> bool:
-    return (
-        text.size(str(value or "")) <= INPUT_VALUE
-        and text.size(ids.PARAM_BLOCK + param.name) <= ids.BLOCK_ID_LIMIT
-    )
-
-
-def _param_entry(param: Param, value: object) -> JsonObject:
-    hint = _hint(param)
-    if not _is_fitting(param, value):
-        hint = f"you typed {text.cut(repr(str(value)), 80)}, which does not fit; {hint}".removesuffix("; ")
-        value = param.default if _is_fitting(param, param.default) else None
-    return entry(
-        param.name,
-        _element(param, value),
-        block_id=ids.PARAM_BLOCK + param.name,
-        hint=hint,
-        is_optional=not param.required,
-    )
-
-
-def _is_fitting(param: Param, value: object) -> bool:
-    """Whether Slack would show it as what the field holds: a form with one value that does not fit never opens."""
-    if not isinstance(value, str | int | bool) or value == "":
-        return True
-    try:
-        parse_value(param, value)
-    except BadInput:
-        return False
-    return True
-
-
-def _element(param: Param, value: object) -> JsonObject:
-    given = _as_text(value)
-    match param.type:
-        case "int":
-            return _number(param, given)
-        case "bool":
-            return _yes_or_no(param, given)
-        case "choice" if _can_be_chosen(param):
-            options = [option(choice, value=choice) for choice in param.choices]
-            return select(options, action_id=ids.INPUT, placeholder="Choose one", initial=given or None)
-        case _:
-            element: JsonObject = {
-                "type": "plain_text_input",
-                "action_id": ids.INPUT,
-                "max_length": INPUT_VALUE,
-            }
-            return {**element, "initial_value": given} if given else element
-
-
-def _yes_or_no(param: Param, given: str) -> JsonObject:
-    """Two dots, not a box: an empty box could not be told from an answer that was never given."""
-    options = [option("yes", value="true"), option("no", value="false")]
-    element: JsonObject = {"type": "radio_buttons", "action_id": ids.INPUT, "options": options}
-    if not given:
-        return element
-    return {**element, "initial_option": options[0 if parse_value(param, given) else 1]}
-
-
-def _can_be_chosen(param: Param) -> bool:
-    return 0 < len(param.choices) <= OPTIONS and all(
-        0 < text.size(choice) <= OPTION for choice in param.choices
-    )
-
-
-def _number(param: Param, given: str) -> JsonObject:
-    element: JsonObject = {"type": "number_input", "action_id": ids.INPUT, "is_decimal_allowed": False}
-    if param.minimum is not None:
-        element["min_value"] = str(param.minimum)
-    if param.maximum is not None:
-        element["max_value"] = str(param.maximum)
-    return {**element, "initial_value": given} if given else element
-
-
-def _as_text(value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return "" if value is None else str(value)
-
-
-def _hint(param: Param) -> str:
-    bounds = {
-        (True, True): f"from {param.minimum} to {param.maximum}",
-        (True, False): f"at least {param.minimum}",
-        (False, True): f"at most {param.maximum}",
-        (False, False): "",
-    }[(param.minimum is not None, param.maximum is not None)]
-    shape = f"must match {param.pattern}" if param.pattern else ""
-    choices = f"one of {', '.join(param.choices)}" if param.choices and not _can_be_chosen(param) else ""
-    return "; ".join(part for part in (text.one_line(param.description), bounds, shape, choices) if part)[
-        :1900
-    ]
-
-
-# ------------------------------------------------------------ what was typed
-
-
-def given_params(state: Mapping[str, Any]) -> dict[str, str]:
-    """Parameter name to what was typed, from a view's `state`; what was left empty is not in it."""
-    given = {}
-    for block_id, inputs in _values(state).items():
-        if not block_id.startswith(ids.PARAM_BLOCK):
-            continue
-        typed = _typed(inputs)
-        if typed is not None:
-            given[block_id.removeprefix(ids.PARAM_BLOCK)] = typed
-    return given
-
-
-def given_reason(state: Mapping[str, Any]) -> str:
-    """The reason that was given in a form."""
-    return (_typed(_values(state).get(ids.REASON_BLOCK, {})) or "").strip()
-
-
-def given_runbook(state: Mapping[str, Any]) -> str:
-    """The runbook chosen in the start form, "" where none is."""
-    return given_choice(state, ids.RUNBOOK_BLOCK)
-
-
-def given_choice(state: Mapping[str, Any], block_id: str) -> str:
-    """What was chosen or typed in one input, "" where nothing was."""
-    return _typed(_values(state).get(block_id, {})) or ""
-
-
-def given_environment(state: Mapping[str, Any], *, otherwise: str) -> str:
-    """The environment chosen in the start form; `otherwise` where the form had nothing to choose from."""
-    has_menu = ids.ENVIRONMENT_BLOCK in _values(state)
-    return given_choice(state, ids.ENVIRONMENT_BLOCK) if has_menu else otherwise
-
-
-def is_dry_run(state: Mapping[str, Any]) -> bool:
-    """Whether the start form's box was ticked."""
-    inputs = _values(state).get(ids.DRY_RUN_BLOCK, {})
-    return any(bool(one.get("selected_options")) for one in inputs.values() if isinstance(one, Mapping))
-
-
-def param_errors(refusal: BadParams) -> dict[str, str]:
-    """Block id to sentence, for the `errors` of a view's answer: each stands at the field it is about."""
-    return {ids.PARAM_BLOCK + name: sentence for name, sentence in refusal.by_name.items()}
-
-
-def _values(state: Mapping[str, Any]) -> Mapping[str, Any]:
-    values = state.get("values")
-    return values if isinstance(values, Mapping) else {}
-
-
-def _typed(inputs: object) -> str | None:
-    for one in inputs.values() if isinstance(inputs, Mapping) else ():
-        if not isinstance(one, Mapping):
-            continue
-        chosen = one.get("selected_option")
-        typed = chosen.get("value") if isinstance(chosen, Mapping) else one.get("value")
-        if isinstance(typed, str) and typed:
-            return typed
-    return None
