@@ -198,6 +198,8 @@ def _right(one: Entitled, rule: Rule) -> dict[str, Any]:
         "approvers": list(rule.approvers),
         "min_approvals": rule.min_approvals if rule.asks else 0,
         "by": rule.source,
+        "escalate_to": list(rule.escalate_to),
+        "override": list(rule.override),
     }
 
 
@@ -279,6 +281,9 @@ def _right_row(right: Mapping[str, Any]) -> Sequence[Cell]:
     asked: Cell = (
         f"{right['min_approvals']} of {people}{by}" if right["asks"] else Marked("nobody is asked", "careful")
     )
+    if isinstance(asked, str):
+        asked += f", then {', then '.join(right['escalate_to'])}" if right["escalate_to"] else ""
+        asked += f"; {', '.join(right['override'])} may break glass" if right["override"] else ""
     return right["service"] or "any", right["environment"], ", ".join(right["steps"]), asked
 
 
