@@ -234,6 +234,7 @@ async def _wire(
         post=StepPosts(gateway, clock=clock),
         secret=settings.secret,
         kubernetes=lambda: clusters,
+        redactor=lambda: redactor,
     )
 
     @cache

@@ -1,29 +1,30 @@
 """The `diagnose` step: looks into a workload and says what is wrong, most likely cause first. It only ever reads.
 
 It is given a reader and never a writer, so it is the one type that needs nobody's approval. Its summary is the first
-finding, its output the first few with the words that show them, and the whole report is a file in the thread.
+finding, its output the first few with the words that show them, and the whole report is a file in the thread. What
+could not be read is part of the report: a fix that comes after it is not held up by a right the bot does not have.
 """
 
 from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from bot.actions.base import ActionInput, Artifact, InputModel, Outcome, Plan, PlanScope, Progress, Seen, Undo
-from bot.actions.kubernetes.input import WORKLOADS, Label, Subdomain
+from bot.actions.base import ActionInput, InputModel, Outcome, Plan, PlanScope, Progress, Seen, Undo
+from bot.actions.kubernetes.input import WORKLOADS
 from bot.actions.kubernetes.permissions import Permission
-from bot.actions.kubernetes.site import in_namespace
 from bot.actions.tools import Tools
-from bot.catalog.schema import Cluster
-from bot.diagnosis.evidence import Evidence, Subject
-from bot.diagnosis.findings import analyze
-from bot.diagnosis.report import brief, markdown, summary
-from bot.errors import ActionFailed, Refused
+from bot.catalog.clusters import Label, Subdomain
+from bot.catalog.schema import Catalog
+from bot.diagnosis.place import Place
+from bot.errors import ActionFailed, BadInput, Refused
 
-_KINDS = {"deployment": "Deployment", "statefulset": "StatefulSet", "daemonset": "DaemonSet"}
+if TYPE_CHECKING:
+    from bot.diagnosis.diagnosis import Diagnosis
+
 _READ = (
     ("", ("pods", "events", "services", "endpoints", "persistentvolumeclaims", "resourcequotas"), ("list",)),
     ("", ("pods/log", "nodes"), ("get",)),
@@ -44,25 +45,30 @@ NEEDED = frozenset(
 
 
 class DiagnoseInput(ActionInput):
-    """Which workload to look into."""
+    """What to look into: the workload of the run's own service, of another one, or one by its name."""
 
+    service: str = Field(default="", description="A service of catalog.yaml; the run's own when left out")
     cluster: str = Field(default="", description="A cluster of catalog.yaml; the only one when left out")
-    namespace: Label = Field(description="Where the workload is")
+    namespace: Label | None = Field(default=None, description="Where the workload is")
     deployment: Subdomain | None = None
     statefulset: Subdomain | None = None
     daemonset: Subdomain | None = None
 
     @model_validator(mode="after")
-    def _one_workload(self) -> Self:
-        if sum(getattr(self, kind) is not None for kind in WORKLOADS) != 1:
-            raise ValueError(f"diagnose needs exactly one of {', '.join(WORKLOADS)}")
+    def _names_one_thing(self) -> Self:
+        named = [kind for kind in WORKLOADS if getattr(self, kind) is not None]
+        if (named or self.namespace or self.cluster) and (len(named) != 1 or self.namespace is None):
+            raise ValueError(
+                f"a workload is named by its namespace and exactly one of {', '.join(WORKLOADS)}"
+            )
+        if named and self.service:
+            raise ValueError("it is either a service or a workload by its name")
         return self
 
     @property
-    def subject(self) -> Subject:
-        """As the evidence names it."""
-        kind = next(kind for kind in WORKLOADS if getattr(self, kind) is not None)
-        return Subject(kind=_KINDS[kind], namespace=self.namespace, name=getattr(self, kind))
+    def kind(self) -> str:
+        """Which kind of workload it names; "" where a service does."""
+        return next((kind for kind in WORKLOADS if getattr(self, kind) is not None), "")
 
 
 class DiagnoseAction:
@@ -76,14 +82,18 @@ class DiagnoseAction:
 
     async def plan(self, given: Any, scope: PlanScope) -> Plan:
         """Says what would be read; nothing is read for that."""
-        cluster, target = in_namespace(given.cluster, given.namespace, scope.catalog)
-        words = given.subject.words
+        place = _place(given, scope)
+        words = place.subject.words
         return Plan(
             type=self.type,
-            input={**given.model_dump(mode="json", exclude_none=True), "cluster": cluster.name},
-            targets=(target,),
+            input={
+                "cluster": place.cluster.name,
+                "namespace": place.subject.namespace,
+                place.subject.kind.lower(): place.subject.name,
+            },
+            targets=(place.target,),
             text=f"look into {words}",
-            will_run=(f"{cluster.name}: read {words} and what is around it",),
+            will_run=(f"{place.cluster.name}: read {words} and what is around it",),
             observable=False,
             changes=False,
             undo=Undo(text="nothing to undo: it only reads"),
@@ -93,21 +103,8 @@ class DiagnoseAction:
 
     async def execute(self, plan: Plan, progress: Progress) -> Outcome:
         """The report; failed only where nothing at all could be read."""
-        # What reads loads the logging library, and lint only wants to know the type.
-        from bot.diagnosis.collecting import BUDGET_S, collect  # noqa: PLC0415
-        from bot.telemetry import Redactor  # noqa: PLC0415
-
-        cluster, given = self._site(plan)
-        reading = asyncio.create_task(
-            collect(
-                self._tools.kubernetes().reader(cluster),
-                given.subject,
-                redactor=Redactor(),
-                now=lambda: datetime.now(UTC),
-                budget_s=min(BUDGET_S, plan.timeout_s),
-            ),
-            name="read a workload",
-        )
+        place = self._site(plan)
+        reading = asyncio.create_task(self._read(place, plan), name="read a workload")
         stopped = asyncio.create_task(progress.stop.wait(), name="stop asked")
         try:
             await asyncio.wait({reading, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -128,35 +125,60 @@ class DiagnoseAction:
         """There is nothing that it could have done."""
         return Seen(text=f"it only reads, so {plan.text} can be tried again", observable=False)
 
-    def _site(self, plan: Plan) -> tuple[Cluster, DiagnoseInput]:
+    async def _read(self, place: Place, plan: Plan) -> Diagnosis:
+        # What reads loads the logging library, and lint only wants to know the type.
+        from bot.diagnosis.collecting import BUDGET_S  # noqa: PLC0415
+        from bot.diagnosis.diagnosis import diagnose  # noqa: PLC0415
+
+        return await diagnose(
+            self._tools.kubernetes().reader(place.cluster),
+            place.subject,
+            redactor=self._tools.redactor(),
+            now=lambda: datetime.now(UTC),
+            budget_s=min(BUDGET_S, plan.timeout_s),
+        )
+
+    def _site(self, plan: Plan) -> Place:
         """By the catalog of today."""
-        given = DiagnoseInput.model_validate(plan.input)
         try:
-            cluster, target = in_namespace(given.cluster, given.namespace, self._tools.catalog())
+            place = _named(DiagnoseInput.model_validate(plan.input), self._tools.catalog())
         except Refused as error:
             raise ActionFailed(f"{error.message}; nothing was read", hint=error.hint) from error
-        if target != plan.targets[0]:
-            raise ActionFailed(f"{target.name} belongs to another environment by now; nothing was read")
-        return cluster, given
+        if place.target != plan.targets[0]:
+            raise ActionFailed(f"{place.target.name} belongs to another environment by now; nothing was read")
+        return place
 
 
-def _told(evidence: Evidence) -> Outcome:
-    """The engine redacts output and report once more, with every secret that it knows."""
-    findings = analyze(evidence)
-    report = Artifact(
-        name=f"diagnosis-{evidence.subject.name}.md",
-        media_type="text/markdown",
-        body=markdown(evidence, findings).encode(),
+def _place(given: DiagnoseInput, scope: PlanScope) -> Place:
+    if given.kind:
+        return _named(given, scope.catalog)
+    service = scope.catalog.service_named(given.service) if given.service else scope.service
+    if service is not None:
+        return Place.of_service(service, scope.catalog)
+    if given.service:
+        raise BadInput(f"{given.service!r} is no service of the catalog")
+    raise BadInput(
+        "it is not said what to look into, and this run is for no service of the catalog",
+        hint="name a service, or a namespace and a workload",
     )
-    if not evidence.items and not findings:
-        why = f": {evidence.gaps[0].why}" if evidence.gaps else ""
-        return Outcome(
-            verdict="failed", effect="none", summary=f"nothing could be read{why}", artifacts=(report,)
-        )
+
+
+def _named(given: DiagnoseInput, catalog: Catalog) -> Place:
+    return Place.named(
+        catalog,
+        cluster=given.cluster,
+        namespace=given.namespace or "",
+        kind=given.kind,
+        name=getattr(given, given.kind),
+    )
+
+
+def _told(diagnosis: Diagnosis) -> Outcome:
+    """The engine redacts all of it once more, with every secret that it knows."""
     return Outcome(
-        verdict="succeeded",
+        verdict="failed" if diagnosis.has_read_nothing else "succeeded",
         effect="none",
-        summary=summary(evidence, findings),
-        output=brief(findings),
-        artifacts=(report,),
+        summary=diagnosis.sentence,
+        output=diagnosis.brief,
+        artifacts=diagnosis.artifacts(),
     )

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from bot.clients.http import HttpClient
     from bot.clients.kubernetes import Clusters
     from bot.clients.ssh import SshPool
+    from bot.telemetry import Redactor
 
 
 class Post(Protocol):
@@ -30,6 +31,12 @@ def _no_clusters() -> Clusters:
     raise ActionFailed("this process was given no way to reach a cluster; nothing was sent")
 
 
+def _no_secrets() -> Redactor:
+    from bot.telemetry import Redactor  # noqa: PLC0415 - loads the logging library, which lint can do without
+
+    return Redactor()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Tools:
     """Clients as makers: a type that is never used costs nothing."""
@@ -44,3 +51,5 @@ class Tools:
     """The value of a declared secret; raises KeyError where the process has none."""
     kubernetes: Callable[[], Clusters] = _no_clusters
     """The clusters this process can reach; nothing is opened by asking for them."""
+    redactor: Callable[[], Redactor] = _no_secrets
+    """Knows the process's secrets: for what is read here and judged before the engine sees it."""

@@ -29,7 +29,7 @@ def what_it_does(step: Step) -> str:
         case "python":
             return f"calls {given.get('function') or 'a function'} in Python"
         case "diagnose":
-            return _kubernetes({**given, "action": "looks into"}) + ", changes nothing"
+            return f"{_looks_into(given)}, changes nothing"
         case _:
             return f"{step.type} {json.dumps(given, ensure_ascii=False, sort_keys=True)}"
 
@@ -69,6 +69,12 @@ def _hosts(given: Mapping[str, Any]) -> str:
     if not named:
         return " on the service's host"
     return f" on {named if isinstance(named, str) else ', '.join(map(str, named))}"
+
+
+def _looks_into(given: Mapping[str, Any]) -> str:
+    if given.get("namespace"):
+        return _kubernetes({**given, "action": "looks into"})
+    return f"looks into the workload of {given.get('service') or 'the service'}"
 
 
 def _kubernetes(given: Mapping[str, Any]) -> str:

@@ -6,16 +6,18 @@ The short forms people write (`api.example: prod`, `oncall: [U1, U2]`) and the l
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from bot.catalog.checking import FileModel, checked
+from bot.catalog.clusters import Label, Subdomain
 from bot.catalog.schema import (
     MAX_CONCURRENT_RUNBOOKS,
     ApproverGroup,
     Catalog,
     Cluster,
+    Diagnosing,
     Environment,
     EnvironmentName,
     Host,
@@ -25,6 +27,7 @@ from bot.catalog.schema import (
     Service,
     ServiceName,
     UrlHost,
+    Workload,
 )
 from bot.catalog.source import Document
 
@@ -50,6 +53,7 @@ def _optional(written: Any) -> BeforeValidator:
 
 
 Names = Annotated[list[str], BeforeValidator(_listed, json_schema_input_type=str | list[str])]
+WORKLOADS = ("deployment", "statefulset", "daemonset")
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -87,6 +91,22 @@ class UrlSpec(FileModel):
     allow_plain_http: bool = False
 
 
+class WorkloadSpec(FileModel):
+    """What of a cluster a service is, as written: one of the kinds with its name."""
+
+    cluster: str = ""
+    namespace: Label
+    deployment: Subdomain | None = None
+    statefulset: Subdomain | None = None
+    daemonset: Subdomain | None = None
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if len(self.model_dump(include=set(WORKLOADS), exclude_none=True)) != 1:
+            raise ValueError(f"a workload is exactly one of {', '.join(WORKLOADS)}")
+        return self
+
+
 class ServiceSpec(FileModel):
     """One service as written; PagerDuty ids are aliases like any other name."""
 
@@ -97,6 +117,8 @@ class ServiceSpec(FileModel):
     pagerduty_write: bool = False
     channel: str = ""
     host: str = ""
+    workload: WorkloadSpec | None = None
+    diagnose: Diagnosing | None = None
     environment: str | None = None
     approvers: Names = Field(default_factory=list)
     escalate_to: Names = Field(default_factory=list)
@@ -226,6 +248,8 @@ def _service(name: str, spec: ServiceSpec, file: CatalogFile) -> Service:
         pagerduty_write=spec.pagerduty_write,
         channel=spec.channel,
         host=spec.host,
+        workload=_workload(spec.workload),
+        diagnose=spec.diagnose or "ask",
         environment=EnvironmentName(environment) if environment else None,
         approvers=tuple(spec.approvers),
         escalate_to=tuple(spec.escalate_to),
@@ -233,3 +257,10 @@ def _service(name: str, spec: ServiceSpec, file: CatalogFile) -> Service:
         starters=tuple(spec.starters),
         links=links,
     )
+
+
+def _workload(spec: WorkloadSpec | None) -> Workload | None:
+    if spec is None:
+        return None
+    kind, name = next(iter(spec.model_dump(include=set(WORKLOADS), exclude_none=True).items()))
+    return Workload(cluster=spec.cluster, namespace=spec.namespace, kind=kind, name=name)

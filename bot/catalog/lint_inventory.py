@@ -6,9 +6,11 @@ import re
 from collections.abc import Sequence
 
 from bot.catalog.checking import closest
-from bot.catalog.schema import Catalog, Environment
+from bot.catalog.clusters import cluster_named
+from bot.catalog.schema import Catalog, Environment, Service
 from bot.catalog.source import Document, Location
 from bot.catalog.templating import Place, check_template, references
+from bot.errors import BadInput
 
 _USER = re.compile(r"[UW][A-Z0-9]{5,}")
 _USER_GROUP = re.compile(r"S[A-Z0-9]{5,}")
@@ -216,6 +218,7 @@ def _services(catalog: Catalog, document: Document) -> None:
                 f"{service.name!r} is said to be in {service.environment}, but its host is in {host.environment}",
                 (*place, "environment"),
             )
+        _workload(catalog, document, service)
         approvers(catalog, document, service.approvers, (*place, "approvers"))
         approvers(catalog, document, service.starters, (*place, "starters"))
         for alias in service.aliases:
@@ -224,3 +227,26 @@ def _services(catalog: Catalog, document: Document) -> None:
                 document.report(
                     "RB020", f"{alias!r} already stands for service {owner!r}", (*place, "aliases")
                 )
+
+
+def _workload(catalog: Catalog, document: Document, service: Service) -> None:
+    """Its cluster and namespace are listed; in which environment it is itself may be another (an alert's, say)."""
+    if service.workload is None:
+        if service.diagnose == "auto":
+            document.report(
+                "RB013",
+                f"diagnose: auto looks into a workload, and none is named for {service.name!r}",
+                ("services", service.name, "diagnose"),
+                hint="add workload: {namespace: …, deployment: …}",
+            )
+        return
+    place: Location = ("services", service.name, "workload")
+    try:
+        cluster = cluster_named(service.workload.cluster, catalog)
+    except BadInput as problem:
+        document.report("RB025", problem.message, (*place, "cluster"), hint=problem.hint)
+        return
+    if service.workload.namespace not in cluster.namespaces:
+        kind = f"namespace of cluster {cluster.name!r} called"
+        names = list(cluster.namespaces)
+        unknown(document, "RB025", kind, service.workload.namespace, (*place, "namespace"), names)

@@ -36,10 +36,18 @@ def _targets(part: Part, catalog: Catalog) -> None:
             _shell(part, catalog)
         case "http":
             _http(part, catalog)
-        case "kubernetes" | "diagnose":
+        case "kubernetes":
             _kubernetes(part, catalog)
         case "python":
             _python(part, catalog)
+        case "diagnose" if part.step.input.get("namespace"):
+            _kubernetes(part, catalog)
+        case "diagnose":
+            service = part.step.input.get("service")
+            if service and not parse(service).placeholders and catalog.service_named(service) is None:
+                unknown(
+                    part.document, "RB027", "service", service, part.at("service"), list(catalog.services)
+                )
 
 
 def _shell(part: Part, catalog: Catalog) -> None:

@@ -17,7 +17,8 @@ HTTP_READS = ("GET", "HEAD", "OPTIONS")
 def environments_of(step: Step, catalog: Catalog) -> set[str] | None:
     """The environments a step's written-out targets are in; None when they are known only at run time.
 
-    A step without targets (a message) is in none: the empty set.
+    A step without targets (a message) is in none: the empty set. A diagnosis of whatever the run is for changes
+    nothing anywhere, so it is in none either.
     """
     match step.type:
         case "shell":
@@ -31,9 +32,11 @@ def environments_of(step: Step, catalog: Catalog) -> set[str] | None:
             address = step.input.get("url")
             url = url_of(address, catalog) if isinstance(address, str) else None
             return {url.environment} if url else None
-        case "kubernetes" | "diagnose":
+        case "kubernetes":
             return _cluster_environments(step, catalog)
-        case "slack":
+        case "diagnose" if step.input.get("namespace"):
+            return _cluster_environments(step, catalog)
+        case "slack" | "diagnose":
             return set()
         case _:
             return None

@@ -201,6 +201,20 @@ class UrlHost(Frozen):
     allow_plain_http: bool = False
 
 
+Diagnosing = Literal["auto", "ask", "off"]
+"""Whether an incident of a service is looked into: by itself, when somebody asks in its thread, or never there."""
+
+
+class Workload(Frozen):
+    """What of a cluster a service is: where a diagnosis begins."""
+
+    cluster: str = ""
+    """The only one of the catalog when ""."""
+    namespace: str
+    kind: Literal["deployment", "statefulset", "daemonset"]
+    name: str
+
+
 class Service(Frozen):
     """What breaks: who owns it, how alerts name it, where its thread goes and who may act."""
 
@@ -214,6 +228,9 @@ class Service(Frozen):
     """Whether its incidents at PagerDuty are acknowledged and noted on (where the bot holds a token for that)."""
     channel: str = ""
     host: str = ""
+    workload: Workload | None = None
+    diagnose: Diagnosing = "ask"
+    """Careful: a look only reads, but what it quotes from logs stands in the thread for everybody there."""
     environment: EnvironmentName | None = None
     approvers: tuple[str, ...] = ()
     escalate_to: tuple[str, ...] = ()

@@ -11,7 +11,8 @@ from bot.cli.output import COULD_NOT_RUN, FINE, FOUND_PROBLEMS, json_option, put
 from bot.errors import BadInput
 
 if TYPE_CHECKING:
-    from bot.diagnosis.evidence import Evidence, Subject
+    from bot.diagnosis.diagnosis import Diagnosis
+    from bot.diagnosis.evidence import Subject
     from bot.settings import Settings
 
 
@@ -43,13 +44,10 @@ def diagnose(
     the workload is healthy, 1 when something was found, 2 when it cannot be told.
     """
     from bot.diagnosis.evidence import Subject
-    from bot.diagnosis.findings import HEALTHY, analyze
-    from bot.diagnosis.report import as_json as report_json
-    from bot.diagnosis.report import markdown
+    from bot.diagnosis.place import KINDS
     from bot.settings import Settings
 
-    kinds = {"deployment": "Deployment", "statefulset": "StatefulSet", "daemonset": "DaemonSet", "job": "Job"}
-    named = [(kinds[kind], name) for kind, name in workload.items() if name]
+    named = [(KINDS[kind], name) for kind, name in workload.items() if name]
     if len(named) != 1:
         raise BadInput(
             "say which workload", hint="one of --deployment, --statefulset, --daemonset, --job with its name"
@@ -60,23 +58,22 @@ def diagnose(
     if settings.kubeconfig and not context_name:
         # The current one follows whoever typed last, and a report about another cluster is worse than none.
         raise BadInput("say which cluster", hint="give --context; `kubectl config get-contexts` lists them")
-    evidence = asyncio.run(_read(settings, subject, context_name, budget_s))
-    findings = analyze(evidence)
+    made = asyncio.run(_read(settings, subject, context_name, budget_s))
     if as_json:
-        put_json(report_json(evidence, findings))
+        put_json(made.as_json())
     else:
-        put_markdown(markdown(evidence, findings))
-    if not findings:
+        put_markdown(made.markdown())
+    if made.top is None:
         context.exit(COULD_NOT_RUN)
-    context.exit(FINE if findings[0].kind == HEALTHY else FOUND_PROBLEMS)
+    context.exit(FINE if made.is_healthy else FOUND_PROBLEMS)
 
 
-async def _read(settings: Settings, subject: Subject, context_name: str, budget_s: float) -> Evidence:
+async def _read(settings: Settings, subject: Subject, context_name: str, budget_s: float) -> Diagnosis:
     from datetime import UTC, datetime
 
     from bot.catalog.schema import Cluster
     from bot.clients.kubernetes import Clusters
-    from bot.diagnosis.collecting import collect
+    from bot.diagnosis.diagnosis import diagnose as look_into
     from bot.telemetry import Redactor
 
     clusters = Clusters(
@@ -85,7 +82,7 @@ async def _read(settings: Settings, subject: Subject, context_name: str, budget_
         burst=settings.kubernetes_burst,
     )
     try:
-        return await collect(
+        return await look_into(
             clusters.reader(Cluster(name=context_name or "the cluster", context=context_name)),
             subject,
             redactor=Redactor(settings.secret_values()),

@@ -1,4 +1,4 @@
-"""`runbookctl rbac`: the smallest ClusterRole that the catalog's kubernetes and diagnose steps need."""
+"""`runbookctl rbac`: the smallest ClusterRole that the catalog's kubernetes steps and diagnoses need."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 def rbac(path: Path, *, name: str, cluster: str) -> None:
     """Print the smallest ClusterRole for the catalog in PATH, as YAML.
 
-    It covers every kubernetes and diagnose step, its way back and its dry run, and nothing else. Bind it to the
-    bot's account with a ClusterRoleBinding where steps act on nodes; otherwise with a RoleBinding in each namespace of
-    catalog.yaml. PATH is that of BOT_CATALOG or ./runbooks when left out.
+    It covers every kubernetes and diagnose step, its way back and its dry run, the reading of each service's workload,
+    and nothing else. Bind it to the bot's account with a ClusterRoleBinding where steps act on nodes; otherwise with a
+    RoleBinding in each namespace of catalog.yaml. PATH is that of BOT_CATALOG or ./runbooks when left out.
     """
     from bot.actions.kubernetes.permissions import rules
 
@@ -34,7 +34,9 @@ def rbac(path: Path, *, name: str, cluster: str) -> None:
     found = list(_permissions(catalog, cluster))
     if not found:
         where = f" in cluster {cluster!r}" if cluster else ""
-        tell(f"{path}: no kubernetes or diagnose step{where}; the role allows nothing")
+        tell(
+            f"{path}: no kubernetes or diagnose step and no service's workload{where}; the role allows nothing"
+        )
     put(_yaml(name, rules(one for _, needed in found for one in needed)), end="")
     for step, _ in found:
         tell(f"covers {step}")
@@ -45,6 +47,9 @@ def _permissions(catalog: Catalog, cluster: str) -> Iterator[tuple[str, frozense
     from bot.actions.diagnose import NEEDED
     from bot.actions.kubernetes.permissions import needed
 
+    for service in catalog.services.values():
+        if service.workload is not None and _may_be_in(service.workload.model_dump(), catalog, cluster):
+            yield f"a diagnosis of {service.name}", NEEDED
     for where, step in _steps(catalog):
         if step.type == "diagnose" and _may_be_in(step.input, catalog, cluster):
             yield where, NEEDED

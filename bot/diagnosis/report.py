@@ -11,6 +11,7 @@ from bot.runs.plan import JsonObject
 
 BRIEF_FINDINGS = 3
 BRIEF_QUOTE = 200
+BRIEF_GAPS = 4
 _UNSEEN = ("Cc", "Cf", "Co", "Cs", "Zl", "Zp")
 
 
@@ -30,6 +31,15 @@ def brief(findings: Sequence[Finding]) -> str:
         lines += [f"   > {' '.join(one.text.split())[:BRIEF_QUOTE]}" for one in found.quotes[:1]]
     more = len(findings) - BRIEF_FINDINGS
     return "\n".join(map(_seen, [*lines, f"and {more} more"] if more > 0 else lines))
+
+
+def gaps_in_short(evidence: Evidence) -> str:
+    """What could not be read, the first few by name, with the first reason; "" where everything was."""
+    if not evidence.gaps:
+        return ""
+    names = list(dict.fromkeys(gap.what for gap in evidence.gaps))
+    more = f" and {len(names) - BRIEF_GAPS} more" if len(names) > BRIEF_GAPS else ""
+    return _seen(" ".join(f"{', '.join(names[:BRIEF_GAPS])}{more} ({evidence.gaps[0].why})".split()))
 
 
 def markdown(evidence: Evidence, findings: Sequence[Finding]) -> str:

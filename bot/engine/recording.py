@@ -39,7 +39,13 @@ def result_of(
             *artifacts,
         )
     refs = tuple(
-        ArtifactRef(name=one.name, media_type=one.media_type, digest=one.digest, size=len(one.body))
+        ArtifactRef(
+            name=one.name,
+            media_type=one.media_type,
+            digest=one.digest,
+            size=len(one.body),
+            is_shown=one.is_shown,
+        )
         for one in artifacts
     )
     result = Result(

@@ -123,6 +123,8 @@ class ArtifactRef:
     size: int
     alt: str = ""
     """What a picture shows, in words; for whoever cannot see it."""
+    is_shown: bool = True
+    """False: kept with the record, and not put into the thread."""
 
 
 @dataclass(frozen=True, kw_only=True)

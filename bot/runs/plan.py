@@ -151,6 +151,8 @@ class Artifact:
     body: bytes
     alt: str = ""
     """What a picture shows, in words."""
+    is_shown: bool = True
+    """False: kept with the record, and not put into the thread."""
 
     @property
     def digest(self) -> str:

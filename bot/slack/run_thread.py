@@ -335,6 +335,8 @@ class RunThread(RunVoice):
         view = history.outcome(event.result, title=title, is_by_itself=is_by_itself, is_dry_run=is_dry)
         yield self.message(key, view, version)
         for ref in event.result.artifacts:
+            if not ref.is_shown:
+                continue
             file_key = f"file:{self.run.id}:{ref.digest[:DIGEST_SHOWN]}"
             yield Message(
                 key=file_key,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -14,7 +15,9 @@ from pydantic import ValidationError
 
 from bot.actions.diagnose import NEEDED, DiagnoseAction, DiagnoseInput
 from bot.actions.kubernetes.permissions import Permission, rules
-from bot.errors import ActionFailed, NotPermitted
+from bot.catalog.schema import Service, ServiceName, Workload
+from bot.errors import ActionFailed, BadInput, NotPermitted
+from bot.telemetry import Redactor
 from tests.actions.kubernetes_ground import AGENT, API, DB, Ground, ground
 from tests.contract.action_contract import ActionContract, Fault, World
 from tests.fakes.actions import Told
@@ -107,9 +110,54 @@ async def test_what_is_wrong_is_its_summary_and_the_report_its_output(there: Gro
     outcome = await action.execute(plan, Told())
     assert outcome.summary.startswith("the namespace's quota refuses new pods")
     assert "exceeded quota: team" in outcome.output
-    [report] = outcome.artifacts
+    report, evidence = outcome.artifacts
     assert (report.name, report.media_type) == ("diagnosis-api.md", "text/markdown")
     assert report.body.startswith(b"# deployment payments/api\n")
+    assert (report.is_shown, evidence.is_shown) == (True, False)
+    assert json.loads(evidence.body)["evidence"]["subject"]["name"] == "api"
+
+
+async def test_a_secret_of_the_process_is_in_neither_file(there: Ground) -> None:
+    there.cluster.deployment("payments", "api", replicas=3, image="shop:hunter2-hunter2")
+    await there.cluster.settled()
+    tools = replace(
+        there.bench.tools,
+        kubernetes=lambda: there.clusters,
+        redactor=lambda: Redactor(["hunter2-hunter2"]),
+    )
+    action = DiagnoseAction(tools)
+    plan = await action.plan(DiagnoseInput.model_validate(API), there.scope)
+    outcome = await action.execute(plan, Told())
+    assert b"shop:" in outcome.artifacts[1].body
+    assert all(b"hunter2" not in one.body for one in outcome.artifacts)
+
+
+async def test_a_service_is_looked_into_where_the_catalog_says_it_is(there: Ground) -> None:
+    where = Workload(namespace="payments", kind="deployment", name="api")
+    service = Service(name=ServiceName("shop"), workload=where)
+    catalog = there.bench.catalog.model_copy(update={"services": {service.name: service}})
+    action = _action(there)
+    by_run = await action.plan(DiagnoseInput(), replace(there.scope, catalog=catalog, service=service))
+    by_name = await action.plan(DiagnoseInput(service="shop"), replace(there.scope, catalog=catalog))
+    assert (
+        by_run.input == by_name.input == {"cluster": "standin", "namespace": "payments", "deployment": "api"}
+    )
+    assert by_run.targets[0].environment == "staging"
+
+
+@pytest.mark.parametrize(
+    ("given", "service", "words"),
+    [
+        ({}, None, "for no service of the catalog"),
+        ({"service": "nowhere"}, None, "'nowhere' is no service"),
+        ({}, Service(name=ServiceName("bare")), "does not say what bare is in a cluster"),
+    ],
+)
+async def test_what_is_looked_into_must_be_known(
+    there: Ground, given: dict[str, str], service: Service | None, words: str
+) -> None:
+    with pytest.raises(BadInput, match=words):
+        await _action(there).plan(DiagnoseInput.model_validate(given), replace(there.scope, service=service))
 
 
 async def test_a_namespace_of_no_environment_is_refused(there: Ground) -> None:
@@ -134,6 +182,8 @@ async def test_a_namespace_that_moved_since_is_not_read(there: Ground) -> None:
         {"namespace": "shop", "deployment": "api", "statefulset": "db"},
         {"namespace": "Shop", "deployment": "api"},
         {"namespace": "shop", "deployment": "../pods"},
+        {"namespace": "shop", "deployment": "api", "service": "shop"},
+        {"cluster": "eu"},
     ],
 )
 def test_what_names_no_one_workload_is_refused(given: dict[str, Any]) -> None:

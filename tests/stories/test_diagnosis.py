@@ -8,15 +8,19 @@ from bot.sandbox.cluster.server import Cluster
 from tests.stories.catalogs import INVENTORY
 from tests.stories.stage import ALICE, Stage
 
-WITH_CLUSTER = INVENTORY + "clusters:\n  standin: { namespaces: { shop: prod } }\n"
+WITH_CLUSTER = (
+    INVENTORY.replace(
+        "    host: web-1\n",
+        "    host: web-1\n    workload: { namespace: shop, deployment: checkout }\n",
+    )
+    + "clusters:\n  standin: { namespaces: { shop: prod } }\n"
+)
 LOOK_FIRST = """
     description: Look first, then make room in the quota by scaling the reports down.
     trigger: { service_id: checkout, symptoms: [latency] }
     steps:
       - name: look
         type: diagnose
-        namespace: shop
-        deployment: checkout
       - name: make-room
         type: kubernetes
         action: scale

@@ -1,23 +1,15 @@
-"""What a kubernetes step may say, by the API server's own rules for names, and how a person would type it."""
+"""What a kubernetes step may say, and how a person would type it."""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
 from bot.actions.base import ActionInput
+from bot.catalog.clusters import Label, Subdomain
 
 Verb = Literal["scale", "restart", "rollout-undo", "cordon", "uncordon", "drain"]
-
-# RFC 1123, as the API server checks them: a namespace is one label, most names are a dotted subdomain.
-Label = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$", max_length=63)]
-Subdomain = Annotated[
-    str,
-    StringConstraints(
-        pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$", max_length=253
-    ),
-]
 
 WORKLOADS = ("deployment", "statefulset", "daemonset")
 WORKLOADS_OF: dict[str, tuple[str, ...]] = {

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from bot.actions.base import Target
 from bot.actions.kubernetes.input import KubernetesInput, kubectl
+from bot.catalog.clusters import cluster_named, environment_of
 from bot.catalog.schema import Catalog, Cluster
-from bot.errors import BadInput, NotPermitted
+from bot.errors import NotPermitted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,10 +50,11 @@ def locate(given: KubernetesInput, catalog: Catalog) -> Site:
     target is the node; pods of all namespaces live there, so its environment is the one that all namespaces of the
     cluster agree on, and a cluster of several environments has no nodes to act on.
     """
+    cluster = cluster_named(given.cluster, catalog)
     if given.namespace is not None:
-        cluster, target = in_namespace(given.cluster, given.namespace, catalog)
+        environment = environment_of(given.namespace, cluster)
+        name = f"{cluster.name}/{given.namespace}"
     else:
-        cluster = _cluster(given.cluster, catalog)
         environments = sorted(set(cluster.namespaces.values()))
         if len(environments) != 1:
             raise NotPermitted(
@@ -61,34 +62,6 @@ def locate(given: KubernetesInput, catalog: Catalog) -> Site:
                 f" its namespaces are in {', '.join(environments) or 'none'}",
                 hint="nodes can be acted on only where all namespaces of the cluster are in one environment",
             )
-        name = f"{cluster.name}/nodes/{given.node}"
-        target = Target(kind="cluster", name=name, environment=environments[0])
+        name, environment = f"{cluster.name}/nodes/{given.node}", environments[0]
+    target = Target(kind="cluster", name=name, environment=environment)
     return Site(given=given.model_copy(update={"cluster": cluster.name}), cluster=cluster, target=target)
-
-
-def in_namespace(cluster_name: str, namespace: str, catalog: Catalog) -> tuple[Cluster, Target]:
-    """The cluster ("" means the only one) and its namespace as a target; raises like `locate`."""
-    cluster = _cluster(cluster_name, catalog)
-    environment = cluster.namespaces.get(namespace)
-    if not environment:
-        near = get_close_matches(namespace, cluster.namespaces, n=1)
-        known = ", ".join(sorted(cluster.namespaces)) or "none"
-        raise NotPermitted(
-            f"namespace {namespace!r} of cluster {cluster.name!r} belongs to no environment",
-            hint=f"did you mean {near[0]!r}?" if near else f"catalog.yaml lists: {known}",
-        )
-    return cluster, Target(kind="cluster", name=f"{cluster.name}/{namespace}", environment=environment)
-
-
-def _cluster(name: str, catalog: Catalog) -> Cluster:
-    known = ", ".join(sorted(catalog.clusters)) or "none"
-    if not name:
-        if len(catalog.clusters) != 1:
-            raise BadInput(
-                f"the step names no cluster, and the catalog has {len(catalog.clusters)}",
-                hint=f"known clusters: {known}",
-            )
-        return next(iter(catalog.clusters.values()))
-    if name not in catalog.clusters:
-        raise BadInput(f"{name!r} is no cluster of the catalog", hint=f"known clusters: {known}")
-    return catalog.clusters[name]

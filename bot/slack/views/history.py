@@ -253,8 +253,8 @@ def _output_notes(result: Result) -> list[str]:
     notes = []
     if result.output_redacted:
         notes.append("something secret was removed from the output")
-    if result.artifacts:
-        files = text.listed([text.value(one.name, 80) for one in result.artifacts], most=4)
+    if shown := [one for one in result.artifacts if one.is_shown]:
+        files = text.listed([text.value(one.name, 80) for one in shown], most=4)
         notes.append(f"in full in the file below: {files}")
     elif result.output_cut:
         notes.append("only the end of the output was kept")
