@@ -12,6 +12,14 @@ from datetime import datetime
 from functools import reduce
 from typing import Literal, assert_never
 
+from bot.intake.diagnosed import (
+    DiagnosisAsked,
+    DiagnosisEvent,
+    DiagnosisId,
+    DiagnosisJudged,
+    DiagnosisMade,
+    IncidentDiagnosis,
+)
 from bot.runs.events import Actor, Asked, Escalation, Event, IncidentId, ProposalId, RunId
 from bot.runs.plan import JsonObject, Plan
 
@@ -241,6 +249,9 @@ EVENTS: Mapping[tuple[str, int], type[Event]] = {
     ("suggestion-taken", 1): SuggestionTaken,
     ("run-started", 1): RunStarted,
     ("pager-not-told", 1): PagerNotTold,
+    ("diagnosis-asked", 1): DiagnosisAsked,
+    ("diagnosis-made", 1): DiagnosisMade,
+    ("diagnosis-judged", 1): DiagnosisJudged,
 }
 
 IncidentEvent = (
@@ -256,6 +267,7 @@ IncidentEvent = (
     | SuggestionTaken
     | RunStarted
     | PagerNotTold
+    | DiagnosisEvent
 )
 
 
@@ -299,6 +311,7 @@ class Incident:
     suggestions: tuple[Suggestion, ...] = ()
     run_ids: tuple[RunId, ...] = ()
     nothing: NothingSuggested | None = None
+    diagnoses: tuple[IncidentDiagnosis, ...] = ()
     events: tuple[Event, ...] = ()
     version: int = 0
     updated_at: datetime = field(default_factory=lambda: datetime.min)  # noqa: DTZ901 - replaced by the fold
@@ -321,6 +334,10 @@ class Incident:
     def suggestion(self, suggestion_id: ProposalId) -> Suggestion | None:
         """The suggestion with this id."""
         return next((one for one in self.suggestions if one.made.suggestion_id == suggestion_id), None)
+
+    def diagnosis(self, diagnosis_id: DiagnosisId) -> IncidentDiagnosis | None:
+        """The diagnosis with this id."""
+        return next((one for one in self.diagnoses if one.id == diagnosis_id), None)
 
 
 def stream_of(incident_id: IncidentId) -> str:
@@ -389,6 +406,12 @@ def _changed(incident: Incident, event: IncidentEvent) -> Incident:  # noqa: C90
             return incident
         case RunStarted():
             return replace(incident, run_ids=(*incident.run_ids, event.run_id))
+        case DiagnosisAsked():
+            return replace(incident, diagnoses=(*incident.diagnoses, IncidentDiagnosis(asked=event)))
+        case DiagnosisMade():
+            return _diagnosis(incident, event.diagnosis_id, made=event)
+        case DiagnosisJudged():
+            return _diagnosis(incident, event.diagnosis_id, judged=event)
         case _:
             assert_never(event)
 
@@ -405,5 +428,15 @@ def _suggestion(incident: Incident, suggestion_id: ProposalId, **change: object)
         suggestions=tuple(
             replace(one, **change) if one.made.suggestion_id == suggestion_id else one  # type: ignore[arg-type]  # fields of Suggestion
             for one in incident.suggestions
+        ),
+    )
+
+
+def _diagnosis(incident: Incident, diagnosis_id: DiagnosisId, **change: object) -> Incident:
+    return replace(
+        incident,
+        diagnoses=tuple(
+            replace(one, **change) if one.id == diagnosis_id else one  # type: ignore[arg-type]  # its fields
+            for one in incident.diagnoses
         ),
     )

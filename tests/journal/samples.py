@@ -6,6 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 from bot.engine.stored import TABLES as TABLES
 from bot.engine.stored import codec as codec
+from bot.intake.diagnosed import (
+    DiagnosisAsked,
+    DiagnosisId,
+    DiagnosisJudged,
+    DiagnosisMade,
+    FittingStep,
+)
 from bot.intake.incident import (
     Candidate,
     Facts,
@@ -78,6 +85,7 @@ NOON = datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)
 INCIDENT = IncidentId("inc-1")
 RUN = RunId("run-1")
 PROPOSAL = ProposalId("pro-1")
+DIAGNOSIS = DiagnosisId("dia-1")
 
 
 def at(minutes: float) -> datetime:
@@ -332,6 +340,42 @@ OF_INCIDENTS: tuple[Event, ...] = (
     SuggestionTaken(at=at(8), suggestion_id=PROPOSAL, run_id=RUN),
     RunStarted(at=at(9), run_id=RUN),
     PagerNotTold(at=at(10), reason="PagerDuty knows no user with this email; set PAGERDUTY_FROM"),
+    DiagnosisAsked(at=at(11), diagnosis_id=DIAGNOSIS, cause="click", by=ANA),
+    DiagnosisMade(
+        at=at(12),
+        diagnosis_id=DIAGNOSIS,
+        subject="deployment payments/payment-api",
+        sentence="container app of pod api-1 ran out of memory (and 1 more)",
+        brief="1. certain: container app of pod api-1 ran out of memory",
+        finding="oom-killed",
+        title="container app of pod api-1 ran out of memory",
+        confidence="certain",
+        reason="the kubelet says so",
+        quote="OOMKilled <!channel>",
+        evidence_id="pod/api-1",
+        look_at="kubectl -n payments describe pod api-1",
+        others=("crash-loop",),
+        not_read="nodes (it may not be read)",
+        report=ArtifactRef(name="diagnosis-api.md", media_type="text/markdown", digest="ef" * 32, size=900),
+        evidence=ArtifactRef(
+            name="diagnosis-api-evidence.json",
+            media_type="application/json",
+            digest="01" * 32,
+            size=90_000,
+            is_shown=False,
+        ),
+        steps=(FittingStep(runbook="scale-out", step="scale", why=("symptom words matched: oom",)),),
+        duration_s=0.75,
+    ),
+    DiagnosisJudged(
+        at=at(13),
+        diagnosis_id=DIAGNOSIS,
+        by=ANA,
+        verdict="wrong",
+        really="connection-refused",
+        words="the database was down",
+        permission=BY_GROUP,
+    ),
 )
 ALL_EVENTS = OF_RUNS + OF_INCIDENTS
 
