@@ -45,6 +45,8 @@ from bot.sandbox.workspace import Workspace
 
 T = TypeVar("T")
 MOST_BYTES = 100 * 1024 * 1024
+WAITS_S = 60.0
+"""Unless told otherwise: long, since who waits for something that comes does not wait it out."""
 
 
 class Sandbox:
@@ -291,13 +293,13 @@ class Sandbox:
         sent = {one["event_id"]: one["event"] for one in self._dispatch.events}
         return [event for event in sent.values() if event["type"] == kind]
 
-    async def quiet(self, *, timeout_s: float = 5.0) -> None:
+    async def quiet(self, *, timeout_s: float = WAITS_S) -> None:
         """Return once every event was acknowledged or given up; else TimeoutError."""
         await self.until(
             lambda: self._dispatch.pending == 0, timeout_s=timeout_s, what="all events to be delivered"
         )
 
-    async def until(self, predicate: Callable[[], T], *, timeout_s: float = 5.0, what: str = "") -> T:
+    async def until(self, predicate: Callable[[], T], *, timeout_s: float = WAITS_S, what: str = "") -> T:
         """The first true value of `predicate`, looked at after each change, call and delivery; else TimeoutError."""
         return await self.workspace.changes.until(predicate, timeout_s=timeout_s, what=what)
 

@@ -8,10 +8,10 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tests.fakes.patience import PATIENCE_S
 from tests.stories.stage import Stage
 
 T = TypeVar("T")
-PATIENCE_S = 60.0
 
 
 class Served:

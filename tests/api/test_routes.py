@@ -27,6 +27,7 @@ from bot.intake.pagerduty import Ours
 from bot.intake.signal import Signal
 from bot.journal.base import InboxItem
 from tests.api.test_auth import HOSTILE
+from tests.fakes.patience import PATIENCE_S
 from tests.intake.given import SAMPLES
 
 NOW = datetime(2026, 11, 3, 12, 0, tzinfo=UTC)
@@ -415,7 +416,7 @@ async def test_broken_http_is_refused_and_never_a_server_error(api: Api, memory:
     reader, writer = await asyncio.open_connection(api.server.host, api.server.port)
     writer.write(raw)
     writer.write_eof()
-    answer = await asyncio.wait_for(reader.read(), timeout=10)
+    answer = await asyncio.wait_for(reader.read(), timeout=PATIENCE_S)
     writer.close()
     await writer.wait_closed()
     assert answer == b"" or answer.split(b" ", 2)[1].startswith(b"4"), answer[:200]

@@ -26,6 +26,7 @@ from bot.catalog.templating import (
     sites,
 )
 from bot.errors import BadInput
+from tests.fakes.patience import PATIENCE_S
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 SHELL_TEXT = st.text(
@@ -274,7 +275,9 @@ class TestShell:
             )
             for text in texts
         )
-        done = subprocess.run(["/bin/sh"], input=script.encode(), capture_output=True, timeout=20, check=True)
+        done = subprocess.run(
+            ["/bin/sh"], input=script.encode(), capture_output=True, timeout=PATIENCE_S, check=True
+        )
         expected = "".join(f"p{text}\0a={text}b\0q{text}r\0" for text in texts)
         assert done.stderr == b""
         assert done.stdout == expected.encode()
@@ -298,7 +301,7 @@ class TestShell:
             env={"PATH": "/nonexistent"},
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=10,
+            timeout=PATIENCE_S,
             check=False,
         )
         assert not list(tmp_path.glob("MARK*"))

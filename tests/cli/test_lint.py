@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from bot.cli.main import COMMANDS, LazyGroup, main
 from bot.errors import BadInput, CatalogError, Problem
+from tests.fakes.patience import PATIENCE_S
 
 GROUND = "environments: {prod: {approvers: [U0DANA01]}}\nhosts: {web-1: prod}\n"
 FINE = "name: fine\nsteps: [{type: slack, message: hi, require_approval: false}]\n"
@@ -74,7 +75,7 @@ def test_help_lists_every_command_and_imports_none() -> None:
         "print(sorted({'pydantic', 'yaml', 'aiohttp', 'rich', 'asyncio', 'bot.cli.lint'} & set(sys.modules)))\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=20
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=PATIENCE_S
     )
     for name, (_, words) in COMMANDS.items():
         assert name in done.stdout
@@ -89,7 +90,7 @@ def test_lint_loads_no_client_of_anything_outside(tmp_path: Path) -> None:
         "print(sorted({'slack_bolt', 'slack_sdk', 'kubernetes', 'asyncssh', 'aiohttp', 'rich'} & set(sys.modules)))\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=20
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=PATIENCE_S
     )
     assert done.stdout == "[]\n"
 

@@ -30,6 +30,7 @@ from bot.cli.output import (
     tell,
     visible,
 )
+from tests.fakes.patience import PATIENCE_S
 
 COLUMNS = (Column("runbook"), Column("runs", is_number=True), Column("last"))
 ROWS = (("clear-cache", 12, Marked("succeeded", "good")), ("scale", 7, None))
@@ -85,7 +86,7 @@ def at_a_terminal(program: str, *arguments: str, **environment: str) -> str:
         while chunk := os.read(ours, 65536):
             seen += chunk
     os.close(ours)
-    assert started.wait(timeout=60) == 0
+    assert started.wait(timeout=PATIENCE_S) == 0
     return seen.decode()
 
 
@@ -150,7 +151,10 @@ def test_a_reader_that_goes_away_is_no_error_worth_a_word() -> None:
 def test_a_disk_that_is_full_is_said_in_a_sentence() -> None:
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
-            [sys.executable, "-c", PROGRAM, "say", "table"], stdout=full, stderr=subprocess.PIPE, timeout=60
+            [sys.executable, "-c", PROGRAM, "say", "table"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=PATIENCE_S,
         )
     assert done.returncode == 2
     assert done.stderr == b"the result cannot be written: No space left on device\n"
@@ -158,7 +162,7 @@ def test_a_disk_that_is_full_is_said_in_a_sentence() -> None:
 
 def test_a_stdout_that_was_closed_is_no_reason_to_break() -> None:
     command = " ".join(map(shlex.quote, [sys.executable, "-c", PROGRAM, "say", "table"]))
-    done = subprocess.run(["sh", "-c", f"{command} >&-"], stderr=subprocess.PIPE, timeout=60)
+    done = subprocess.run(["sh", "-c", f"{command} >&-"], stderr=subprocess.PIPE, timeout=PATIENCE_S)
     assert (done.returncode, done.stderr) == (0, b"")
 
 
@@ -180,7 +184,7 @@ def test_a_terminal_without_utf_8_gets_escapes_instead_of_a_stack_trace() -> Non
         capture_output=True,
         env={**os.environ, "PYTHONIOENCODING": "latin-1"},
         check=True,
-        timeout=60,
+        timeout=PATIENCE_S,
     )
     assert b"\\u2192" in done.stdout
 

@@ -22,6 +22,7 @@ from bot.engine.rows import bring_up
 from bot.journal.base import Batch, Write
 from bot.journal.sqlite import SqliteJournal
 from tests.cli.test_output import at_a_terminal
+from tests.fakes.patience import PATIENCE_S
 from tests.journal.samples import codec, reminded
 
 PROGRAM = "import sys; from bot.cli.main import main; main.main(sys.argv[1:])"
@@ -291,7 +292,7 @@ def test_a_reader_that_goes_away_ends_it_quietly(journal: Path) -> None:
         running.stdout.readline()
         running.stdout.close()
         assert running.stderr.read() == b""
-        assert running.wait(timeout=60) == 141
+        assert running.wait(timeout=PATIENCE_S) == 141
 
 
 def test_help_loads_nothing_of_the_journal() -> None:

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from bot.cli.main import main
+from tests.fakes.patience import PATIENCE_S
 from tests.house.tree import ROOT
 
 SHIPPED = str(ROOT / "runbooks")
@@ -99,7 +100,7 @@ def test_show_loads_no_client_of_anything_outside() -> None:
         "print(sorted({'slack_bolt', 'slack_sdk', 'kubernetes', 'asyncssh', 'aiohttp'} & set(sys.modules)))\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=PATIENCE_S
     )
     assert done.stdout.endswith("[]\n")
 
@@ -122,7 +123,7 @@ def completed(shell: str, words: str, count: int, **environment: str) -> str:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=PATIENCE_S,
     )
     assert done.stderr == ""
     return done.stdout
@@ -171,7 +172,7 @@ def test_the_documented_line_completes_in_a_real_bash() -> None:
         },
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=True,
     )
     assert done.stdout.split() == ["restart-service", "restart-web-frontend"]

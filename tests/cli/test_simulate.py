@@ -18,6 +18,7 @@ from click.testing import CliRunner, Result
 
 from bot.cli.main import main
 from bot.sandbox.demo.folder import PACKAGED
+from tests.fakes.patience import PATIENCE_S
 
 GOLDEN = Path(__file__).parent / "golden"
 _MOVING = (
@@ -222,7 +223,7 @@ def watched(probe: str, folder: Path) -> subprocess.CompletedProcess[str]:
         env={"PATH": "", "PYTHONPATH": os.environ.get("PYTHONPATH", ""), "HOME": str(folder)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE_S,
         check=False,
     )
 

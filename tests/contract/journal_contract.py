@@ -26,6 +26,7 @@ from bot.journal.reads import derive, history, rebuild
 from bot.runs.events import Event, IncidentId, RunId, StepKey, StepNotPlanned, StepProbed
 from bot.runs.plan import Artifact
 from bot.runs.statistics import ActionNumbers
+from tests.fakes.patience import PATIENCE_S
 from tests.journal.samples import (
     ALL_EVENTS,
     INCIDENT,
@@ -620,7 +621,7 @@ class JournalContract:
 
 async def soon(waited: Awaitable[T]) -> T:
     """What is awaited, or a failed test instead of a hanging one."""
-    return await asyncio.wait_for(waited, timeout=10)
+    return await asyncio.wait_for(waited, timeout=PATIENCE_S)
 
 
 async def gathered(changes: AsyncIterator[tuple[str, ...]], count: int) -> list[str]:

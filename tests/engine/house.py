@@ -47,8 +47,7 @@ from bot.runs.state import Run
 from bot.telemetry import Redactor
 from tests.fakes.clock import VirtualClock
 from tests.fakes.dials import DialAction, World
-
-PATIENCE_S = 10.0
+from tests.fakes.patience import PATIENCE_S
 
 
 def caller(name: str, **more: Any) -> Caller:

@@ -45,6 +45,7 @@ from bot.runs.state import Proposal, Run, StepState, stream_of
 from tests.core.lawful import assert_lawful
 from tests.engine.house import ALICE, BOB, House, catalog, dial_step, runbook
 from tests.fakes.dials import World
+from tests.fakes.patience import PATIENCE_S
 
 KEY = "anomaly:a-17"
 TWO = Rules(approvers=("U0ALICE", "bob@acme.example"), min_approvals=2)
@@ -322,7 +323,7 @@ async def assert_told_true(house: House, told: Told, world: World) -> None:
 
 async def assert_nothing_held(house: House) -> None:
     """Slots and locks come back right after the end of a run; nothing announces it, so it is looked for."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while await house.journal.holds():  # noqa: ASYNC110 - nothing announces a release
             await asyncio.sleep(0.005)
 

@@ -17,6 +17,7 @@ from bot.sandbox.pagerduty import Fault, PagerDutyApi
 from tests.engine.house import House, catalog, dial_step, runbook
 from tests.engine.keeping import houses_on
 from tests.fakes.clock import START, VirtualClock
+from tests.fakes.patience import PATIENCE_S
 
 TOKEN = "a-token-that-reads"
 PAGE = "QPAGE00001"
@@ -53,7 +54,7 @@ class Ground:
 
     async def incidents(self, house: House, count: int) -> list[Incident]:
         """Once there are so many and nothing is left to be answered."""
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE_S):
             while True:
                 rows = await house.journal.incidents()
                 if len(rows) >= count and not await house.journal.unanswered():
@@ -172,7 +173,7 @@ async def test_pagerduty_being_away_at_the_start_keeps_nobody_from_working_and_i
     ground.triggers()
     house = await ground.start()
     await house.asked(await house.start("turn"))
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE_S):
         while not await house.journal.incident_by_origin(f"pagerduty:{PAGE}"):
             ground.clock.pass_time(timedelta(seconds=5))
             await asyncio.sleep(0.005)

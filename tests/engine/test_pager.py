@@ -24,6 +24,7 @@ from tests.engine.house import ALICE, BOB, House, catalog, dial_step, runbook
 from tests.engine.keeping import houses_on
 from tests.engine.killing import Cut
 from tests.fakes.metrics import Gauge
+from tests.fakes.patience import PATIENCE_S
 from tests.intake.given import NOW
 
 PAGE = "QPAGE00001"
@@ -104,7 +105,7 @@ class Ground:
 
     async def until(self, is_true: Callable[[], object], *, push: timedelta | None = None) -> None:
         """Wait for it, letting the clock go on meanwhile where `push` says so."""
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE_S):
             while not is_true():
                 await asyncio.sleep(0.005)
                 if push is not None:

@@ -20,8 +20,9 @@ from bot.journal.base import InboxItem
 from bot.runs.events import Actor, StepFinished, StepNotPlanned, StepProbed
 from bot.runs.plan import Artifact, Outcome, Plan, Seen
 from bot.runs.state import stream_of as run_stream
-from tests.engine.house import BOB, PATIENCE_S, House, catalog, dial_step, runbook
+from tests.engine.house import BOB, House, catalog, dial_step, runbook
 from tests.fakes.dials import DialAction, World
+from tests.fakes.patience import PATIENCE_S
 
 Opened = Callable[..., Awaitable[House]]
 

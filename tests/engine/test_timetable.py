@@ -19,6 +19,7 @@ from bot.journal.base import HistoryQuery, InboxItem
 from tests.engine.house import UNATTENDED, House, catalog, dial_step, runbook
 from tests.engine.keeping import Opened
 from tests.fakes.clock import VirtualClock
+from tests.fakes.patience import PATIENCE_S
 from tests.intake.given import US
 
 HOURLY = Schedule(cron="30 * * * *")
@@ -168,7 +169,7 @@ async def test_it_sleeps_until_the_next_tick_and_no_longer_than_to_the_next_look
     changes = house.journal.changes()
     try:
         house.clock.pass_time(timedelta(seconds=3))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while not await house.journal.incidents():
                 await anext(changes)
     finally:

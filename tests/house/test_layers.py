@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.patience import PATIENCE_S
 from tests.house.tree import ROOT
 
 LINTER = Path(sys.executable).with_name("lint-imports")
@@ -41,7 +42,7 @@ def report(root: Path) -> str:
         env={"PYTHONPATH": str(root), "PATH": "", "COLUMNS": "200", "NO_COLOR": "1"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE_S,
         check=False,
     )
     return done.stdout + done.stderr

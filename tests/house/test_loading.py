@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from tests.fakes.patience import PATIENCE_S
 from tests.house.tree import ROOT
 
 PROGRAM = """
@@ -45,7 +46,7 @@ def loaded(*arguments: str) -> tuple[int, set[str]]:
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=True,
     )
     code, names = json.loads(done.stderr.splitlines()[-1])

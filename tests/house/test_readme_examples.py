@@ -16,6 +16,7 @@ from bot.actions.registry import input_models
 from bot.catalog.loader import check
 from bot.engine.simulation.fixture import read_fixture
 from tests.api.served import Served
+from tests.fakes.patience import PATIENCE_S
 from tests.stories.stage import JWT_SECRET
 
 README = Path(__file__).parents[2] / "README.md"
@@ -105,7 +106,7 @@ def test_the_requests_it_shows_do_what_is_said_of_them(tmp_path: Path) -> None:
             env={"PATH": os.defpath, "BOT_JWT_SECRET": JWT_SECRET, "PYTHONPATH": str(README.parent)},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=PATIENCE_S,
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr

@@ -16,6 +16,7 @@ import asyncssh
 import pytest
 
 from bot.clients.ssh import SshHost, SshPool
+from tests.fakes.patience import PATIENCE_S
 from tests.fakes.processes import wait_for
 
 
@@ -119,7 +120,7 @@ def running_sshd(folder: Path, *, settings: str = "") -> Iterator[Sshd]:
     finally:
         server.cut()
         process.terminate()
-        process.wait(timeout=10)
+        process.wait(timeout=PATIENCE_S)
         if process.stderr is not None:
             process.stderr.close()
 
@@ -168,4 +169,4 @@ def redis(tmp_path: Path) -> Iterator[Redis]:
         yield Redis(socket=path, process=process)
     finally:
         process.terminate()
-        process.wait(timeout=10)
+        process.wait(timeout=PATIENCE_S)

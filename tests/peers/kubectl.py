@@ -16,8 +16,7 @@ from pathlib import Path
 import pytest
 
 from bot.sandbox.cluster.server import Cluster
-
-TIMEOUT_S = 60.0
+from tests.fakes.patience import PATIENCE_S
 
 
 def binaries() -> list[str]:
@@ -63,7 +62,7 @@ class Kubectl:
         """Run it to its end, whatever that is; raises TimeoutError after a minute."""
         process = await self.start(*words)
         try:
-            out, err = await asyncio.wait_for(process.communicate(), TIMEOUT_S)
+            out, err = await asyncio.wait_for(process.communicate(), PATIENCE_S)
         except TimeoutError:
             process.kill()
             await process.wait()

@@ -13,13 +13,13 @@ from typing import Any
 import aiohttp
 import pytest
 
+from tests.fakes.patience import PATIENCE_S
 from tests.peers.conftest import free_port, program
 from tests.stories.catalogs import FLUSH
 from tests.stories.stage import ALERTMANAGER_SECRET, Stage
 
 pytestmark = pytest.mark.peer
 
-PATIENCE_S = 30.0
 LOOK_EVERY_S = 0.05
 
 
@@ -73,7 +73,7 @@ async def alertmanager(folder: Path, receiver: str, *, secret: str) -> AsyncIter
             yield Alertmanager(url, web)
     finally:
         process.terminate()
-        process.wait(timeout=10)
+        process.wait(timeout=PATIENCE_S)
 
 
 def _started(binary: str, folder: Path, port: int) -> subprocess.Popen[bytes]:

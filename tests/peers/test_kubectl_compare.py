@@ -16,6 +16,7 @@ import pytest
 
 from bot.sandbox.cluster.requests import Request
 from tests.actions.kubernetes_ground import AGENT, API, DB, Ground, ground
+from tests.fakes.patience import PATIENCE_S
 from tests.peers.conftest import program
 
 pytestmark = pytest.mark.peer
@@ -46,7 +47,7 @@ async def kubectl(there: Ground, folder: Path, line: str) -> None:
         stderr=asyncio.subprocess.STDOUT,
         env={"HOME": str(folder), "PATH": "/usr/bin:/bin"},
     )
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         said, _ = await running.communicate()
     assert running.returncode == 0, said.decode()
 

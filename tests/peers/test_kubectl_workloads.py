@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot.sandbox.cluster.server import Cluster
+from tests.fakes.patience import PATIENCE_S
 from tests.peers.kubectl import EACH, Kubectl, bound, furnished
 
 pytestmark = pytest.mark.peer
@@ -109,10 +110,10 @@ async def test_get_and_a_watch_show_the_server_s_columns(cluster: Cluster, kubec
     watching = await kubectl.start("get", "deployment", "api", "-w", "--no-headers")
     assert watching.stdout is not None
     try:
-        first = (await asyncio.wait_for(watching.stdout.readline(), 20)).split()
+        first = (await asyncio.wait_for(watching.stdout.readline(), PATIENCE_S)).split()
         assert first[:4] == [b"api", b"3/3", b"3", b"3"]
         await kubectl("scale", "deployment/api", "--replicas=4")
-        while (await asyncio.wait_for(watching.stdout.readline(), 20)).split()[1] != b"4/4":
+        while (await asyncio.wait_for(watching.stdout.readline(), PATIENCE_S)).split()[1] != b"4/4":
             continue
     finally:
         watching.kill()

@@ -23,6 +23,7 @@ from bot.runs.events import StepKey
 from tests.core.lawful import assert_lawful
 from tests.engine.house import BOB, House, catalog, dial_step, runbook
 from tests.fakes.dials import World
+from tests.fakes.patience import PATIENCE_S
 from tests.peers.conftest import free_port, program
 
 pytestmark = pytest.mark.peer
@@ -36,7 +37,6 @@ ERROR_RATE = Metric(
 )
 """The slope over half of the wait. `rate` over so few scrapes reads low when some of them come late, since it guesses
 what happened at the ends of its window; a slope takes every scrape at its own time."""
-READY_S = 20.0
 
 
 @dataclass
@@ -79,7 +79,7 @@ class Prometheus:
     async def until(self, low: float, high: float) -> None:
         """Wait until the rate has been within these bounds for as long as a baseline looks back to be compared."""
         query = f"min_over_time(sum(deriv(failed_total[2s]))[{round(WAIT_S * 500) + 500}ms:200ms])"
-        async with asyncio.timeout(READY_S):
+        async with asyncio.timeout(PATIENCE_S):
             while True:
                 series = (await self.reader.now(query)).series
                 if series and low <= series[0].points[-1][1] <= high:
@@ -109,7 +109,7 @@ async def prometheus(tmp_path: Path) -> AsyncIterator[Prometheus]:
                 yield Prometheus(url=url, process=process, service=service, reader=reader)
         finally:
             process.terminate()
-            process.wait(timeout=10)
+            process.wait(timeout=PATIENCE_S)
 
 
 def _started(binary: str, root: Path, port: int) -> subprocess.Popen[bytes]:
@@ -123,7 +123,7 @@ def _started(binary: str, root: Path, port: int) -> subprocess.Popen[bytes]:
 
 
 async def _ready(url: str, process: subprocess.Popen[bytes]) -> None:
-    async with asyncio.timeout(READY_S), aiohttp.ClientSession() as session:
+    async with asyncio.timeout(PATIENCE_S), aiohttp.ClientSession() as session:
         while process.poll() is None:
             try:
                 async with session.get(url) as answer:

@@ -13,14 +13,13 @@ from typing import Any
 import aiohttp
 import pytest
 
+from tests.fakes.patience import PATIENCE_S
 from tests.peers.conftest import free_port, program
 from tests.stories.catalogs import FLUSH
 from tests.stories.stage import ALICE, Stage
 from tests.telemetry.dashboard import questions
 
 pytestmark = pytest.mark.peer
-
-READY_S = 30.0
 
 
 class Scraper:
@@ -40,7 +39,7 @@ class Scraper:
         """Wait until the one series it answers with has this value."""
         seen: Any = None
         try:
-            async with asyncio.timeout(READY_S):
+            async with asyncio.timeout(PATIENCE_S):
                 while True:
                     _, seen = await self.ask(question)
                     if seen and float(seen[0]["value"][1]) == value:
@@ -61,7 +60,7 @@ async def watching(folder: Path, *, port: int, token: str) -> AsyncIterator[Scra
             yield Scraper(url, session)
     finally:
         process.terminate()
-        process.wait(timeout=10)
+        process.wait(timeout=PATIENCE_S)
 
 
 def _started(folder: Path, *, watches: int, listens: int, token: str) -> subprocess.Popen[bytes]:
@@ -85,7 +84,7 @@ def _started(folder: Path, *, watches: int, listens: int, token: str) -> subproc
 
 
 async def _ready(url: str, session: aiohttp.ClientSession, process: subprocess.Popen[bytes]) -> None:
-    async with asyncio.timeout(READY_S):
+    async with asyncio.timeout(PATIENCE_S):
         while process.poll() is None:
             try:
                 async with session.get(url) as answer:

@@ -16,6 +16,7 @@ from bot.sandbox import acme
 from bot.sandbox.server import Sandbox
 from bot.settings import Settings
 from bot.slack import ids
+from tests.fakes.patience import PATIENCE_S
 from tests.peers.conftest import Redis, Sshd
 from tests.stories import pages
 
@@ -85,7 +86,7 @@ class Night:
             texts = [str(message["text"]) for message in self.slack.messages(acme.INCIDENTS)]
             return next((text for text in texts if words in text), None)
 
-        return await self.slack.until(found, timeout_s=10, what=f"{words!r} to be said") or ""
+        return await self.slack.until(found, timeout_s=PATIENCE_S, what=f"{words!r} to be said") or ""
 
     async def status(self) -> str:
         (row,) = await self.app.journal.runs(HistoryQuery())

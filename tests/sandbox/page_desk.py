@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import Browser, Locator, Page, async_playwright
+from playwright.async_api import Browser, Locator, Page, async_playwright, expect
 from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.sandbox.server import Sandbox
+from tests.fakes.patience import PATIENCE_S
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGS = [
@@ -151,7 +152,8 @@ class Desk:
 
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Browser]:
-    """A browser that touches nothing outside."""
+    """A browser that touches nothing outside, and is waited for as long as anything else."""
+    expect.set_options(timeout=PATIENCE_S * 1000)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGS)
         try:
@@ -161,31 +163,41 @@ async def chromium() -> AsyncIterator[Browser]:
 
 
 @asynccontextmanager
+async def open_page(browser: Browser, url: str) -> AsyncIterator[Page]:
+    """The workspace's page as one opens it; a fault of it, or a refused load, fails the test."""
+    context = await browser.new_context(
+        viewport={"width": 1280, "height": 800}, timezone_id="UTC", locale="en-GB"
+    )
+    context.set_default_timeout(PATIENCE_S * 1000)
+    faults: list[str] = []
+    page = await context.new_page()
+    page.on("pageerror", lambda fault: faults.append(str(fault)))
+    page.on("console", lambda line: faults.append(line.text) if line.type == "error" else None)
+    try:
+        await page.goto(url)
+        await page.get_by_role("heading", name="#incidents").wait_for()
+        yield page
+    finally:
+        await context.close()
+    assert faults == []
+
+
+@asynccontextmanager
 async def open_desk(browser: Browser) -> AsyncIterator[Desk]:
-    """Everything running and connected; a fault of the page, or a refused load, fails the test."""
+    """Everything running and connected."""
     async with Sandbox() as slack:
         client = AsyncWebClient(token=slack.bot_token, base_url=slack.base_url)
         app = AsyncApp(client=client)
         socket_client = AsyncWebClient(token=slack.app_token, base_url=slack.base_url)
         sockets = AsyncSocketModeHandler(app, slack.app_token, web_client=socket_client)
-        context = await browser.new_context(
-            viewport={"width": 1280, "height": 800}, timezone_id="UTC", locale="en-GB"
-        )
-        faults: list[str] = []
-        page = await context.new_page()
-        page.on("pageerror", lambda fault: faults.append(str(fault)))
-        page.on("console", lambda line: faults.append(line.text) if line.type == "error" else None)
-        desk = Desk(slack=slack, page=page, client=client)
-        listen(app, desk)
-        await sockets.connect_async()  # type: ignore[no-untyped-call]  # Bolt has no types here
         try:
-            await page.goto(slack.page_url)
-            await page.get_by_role("heading", name="#incidents").wait_for()
-            yield desk
+            async with open_page(browser, slack.page_url) as page:
+                desk = Desk(slack=slack, page=page, client=client)
+                listen(app, desk)
+                await sockets.connect_async()  # type: ignore[no-untyped-call]  # Bolt has no types here
+                yield desk
         finally:
-            await context.close()
             await sockets.close_async()  # type: ignore[no-untyped-call]  # Bolt has no types here
-    assert faults == []
 
 
 def listen(app: AsyncApp, desk: Desk) -> None:

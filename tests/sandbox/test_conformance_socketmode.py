@@ -20,6 +20,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.sandbox.acme import ALICE, INCIDENTS
 from bot.sandbox.clock import ManualClock
 from bot.sandbox.server import Sandbox
+from tests.fakes.patience import PATIENCE_S
 from tests.sandbox.apps import client_of, close, connected, error_of, settled
 from tests.sandbox.blocks import actions, button
 
@@ -51,7 +52,7 @@ class Listening:
     async def until_heard(self, count: int) -> None:
         while len(self.heard) < count:
             self._something.clear()
-            await asyncio.wait_for(self._something.wait(), 5)
+            await asyncio.wait_for(self._something.wait(), PATIENCE_S)
 
     async def _hear(self, client: AsyncBaseSocketModeClient, request: SocketModeRequest) -> None:
         self.heard.append(request)
@@ -265,7 +266,7 @@ async def test_after_a_failed_handshake_the_sdk_retries_the_same_dead_url_until_
     assert slack.sockets.connection_count == 0
     assert len(slack.calls.of("apps.connections.open")) == 1
     client.wss_uri = None
-    await asyncio.wait_for(connecting, 5)
+    await asyncio.wait_for(connecting, PATIENCE_S)
     assert slack.sockets.connection_count == 1
     await close(client)
 

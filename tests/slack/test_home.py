@@ -24,6 +24,7 @@ from bot.slack import ids
 from bot.slack.directory import SlackDirectory
 from bot.slack.home import EVERY, Home
 from bot.slack.views import home as drawn
+from tests.fakes.patience import PATIENCE_S
 from tests.slack.desk import Desk
 from tests.slack.stage import ANN, BY_GROUP, INCIDENT, START, Stage, shell_plan
 from tests.slack.test_views_limits import BOUNDED
@@ -200,7 +201,7 @@ def published(desk: Desk) -> int:
 
 async def until_published(desk: Desk, words: str, user: str = ALICE) -> None:
     """Let time pass by hand until this Home says so."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while words not in shown(desk, user):
             desk.clock.pass_(0.5)
             await asyncio.sleep(0.01)
@@ -221,7 +222,7 @@ async def test_a_change_that_looks_the_same_is_not_published(desk: Desk) -> None
         await until_published(desk, "Nothing waits for you")
         seen = board.freshened
         home.stir()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while board.freshened < seen + 2:
                 desk.clock.pass_(EVERY.total_seconds())
                 home.stir()

@@ -15,6 +15,7 @@ from bot.slack import ids
 from bot.slack.door import check_bot_token
 from bot.slack.gateway import Gateway
 from bot.slack.socket_mode import SocketMode
+from tests.fakes.patience import PATIENCE_S
 from tests.slack.desk import CHANNEL, Desk, HandClock
 from tests.slack.entrance import Door
 from tests.slack.recording import Recording
@@ -77,7 +78,7 @@ async def test_a_dead_address_is_forgotten_and_the_connection_heals(
     assert not socket.is_healthy
     door.slack.faults.refuse_sockets = False
     door.desk.clock.pass_(11)
-    await asyncio.wait_for(_connected(socket), 5)
+    await asyncio.wait_for(_connected(socket), PATIENCE_S)
 
 
 async def test_slack_away_at_the_start_is_connected_to_when_it_is_back(
@@ -87,7 +88,7 @@ async def test_slack_away_at_the_start_is_connected_to_when_it_is_back(
     door.slack.faults.is_down = True
     assert await socket.start(timeout_s=0.1) is False
     door.slack.faults.is_down = False
-    await asyncio.wait_for(_connected(socket), 5)
+    await asyncio.wait_for(_connected(socket), PATIENCE_S)
 
 
 async def _connected(socket: SocketMode) -> None:
@@ -116,7 +117,7 @@ async def test_a_connection_cut_without_a_word_is_replaced(
 ) -> None:
     caplog.set_level(logging.CRITICAL, logger="bot.slack.socket_mode")
     assert await socket.start(timeout_s=2) is True
-    await asyncio.wait_for(_connected(socket), 5)
+    await asyncio.wait_for(_connected(socket), PATIENCE_S)
     before = door.slack.sockets.connection_count
     door.slack.sockets.cut()
     await door.slack.until(lambda: door.slack.sockets.connection_count < before)

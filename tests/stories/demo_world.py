@@ -13,6 +13,7 @@ from bot.sandbox.demo.payment_api import PaymentApi
 from bot.sandbox.demo.payments import Payments
 from bot.sandbox.demo.world import World
 from bot.sandbox.protocol import Json
+from tests.fakes.patience import PATIENCE_S
 
 
 @asynccontextmanager
@@ -51,7 +52,7 @@ async def press(world: World, user: str, action_id: str, *, choice: str | None =
     await world.slack.quiet()
 
 
-async def text_says(world: World, words: str, *, timeout_s: float = 5.0) -> Json:
+async def text_says(world: World, words: str, *, timeout_s: float = PATIENCE_S) -> Json:
     """The first message of #incidents with these words, once there is one."""
 
     def find() -> Json | None:

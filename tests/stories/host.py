@@ -12,6 +12,7 @@ from types import TracebackType
 import asyncssh
 
 from bot.clients.command import command_of
+from tests.fakes.patience import PATIENCE_S
 
 Process = asyncssh.SSHServerProcess[str]
 Program = Callable[[Process], Awaitable[int]]
@@ -91,7 +92,7 @@ class StoryHost:
 
     async def started(self, command: str) -> None:
         """Return once this command was started."""
-        async with asyncio.timeout(5), self._started:
+        async with asyncio.timeout(PATIENCE_S), self._started:
             await self._started.wait_for(lambda: command in self.ran)
 
     async def _run(self, process: Process) -> None:

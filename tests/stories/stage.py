@@ -33,6 +33,7 @@ from bot.runs.state import Run
 from bot.sandbox import acme
 from bot.sandbox.server import Sandbox
 from bot.settings import Settings
+from tests.fakes.patience import PATIENCE_S
 from tests.stories import catalogs, pages, reading
 from tests.stories.clock import SlackTime, StoryClock
 from tests.stories.host import StoryHost
@@ -202,7 +203,7 @@ class Stage:
 
     async def home(self, who: str, *words: str) -> None:
         """Wait until this person's Home says all of this, and write it down whole."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while not all(one in self.reading.home(who) for one in words):
                 await self.pause()
         self.reading.note(f"the Home of {self.reading.names[who]}:\n{self.reading.home(who)}")
@@ -241,14 +242,14 @@ class Stage:
 
     async def shows(self, words: str) -> None:
         """Wait until some message has these words, however live it is, and everything else is said too."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             while not any(words in json.dumps(one) for one in self.slack.messages(INCIDENTS)):
                 await self.pause()
         await self.rest(while_running=True)
 
     async def rest(self, *, while_running: bool = False) -> None:
         """Until nothing is left to be done or said before somebody acts, or a step that runs goes on."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             looks = 0
             while not await self._is_at_rest(while_running=while_running):
                 await asyncio.sleep(LOOK_EVERY_S)

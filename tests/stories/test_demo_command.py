@@ -12,10 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.patience import PATIENCE_S
+
 RUNBOOKCTL = [sys.executable, "-c", "from bot.cli.main import main; main()", "demo"]
-CTRL_C_ENDS_WITHIN_S = 2.0
-SLACK_S = 3.0
-"""What a busy machine may add before a test calls it late."""
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -29,7 +28,7 @@ def auto(folder: Path, *more: str) -> subprocess.CompletedProcess[str]:
         env=environment(folder),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
 
@@ -75,7 +74,7 @@ def test_what_it_wrote_is_kept_where_that_is_asked_for(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("times", [1, 2])
-def test_an_interrupt_ends_it_soon_and_leaves_nothing(
+def test_an_interrupt_ends_it_in_order_and_leaves_nothing(
     tmp_path: Path, name: signal.Signals, times: int
 ) -> None:
     running = subprocess.Popen(
@@ -92,15 +91,14 @@ def test_an_interrupt_ends_it_soon_and_leaves_nothing(
             line = running.stderr.readline()
             assert line, seen
             seen += line
-        began = time.monotonic()
         for _ in range(times):
             running.send_signal(name)
             time.sleep(0.01)  # two signals at once are one
-        out, words = running.communicate(timeout=10)
+        out, words = running.communicate(timeout=PATIENCE_S)
     finally:
         running.kill()
-    assert time.monotonic() - began < CTRL_C_ENDS_WITHIN_S + SLACK_S
-    # A second signal may come when all is done and the interpreter has put its handlers away.
+    # 0 is the end in order; a stop that hangs is broken off with another status. A second signal may come when all is
+    # done and the interpreter has put its handlers away.
     assert running.returncode in ((0,) if times == 1 else (0, 130, -name))
     assert out == ""
     assert "Traceback" not in words
@@ -126,5 +124,5 @@ def test_a_taken_port_is_said_and_another_one_used(tmp_path: Path) -> None:
             assert running.stderr.readline() == f"port {port} is taken, so the page is at another one\n"
         finally:
             running.send_signal(signal.SIGINT)
-            running.communicate(timeout=10)
+            running.communicate(timeout=PATIENCE_S)
     assert list(tmp_path.iterdir()) == []

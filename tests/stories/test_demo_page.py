@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from playwright.async_api import Page, expect
 
+from bot.sandbox.demo.payment_api import BAD_RELEASE, NAME, NAMESPACE, PaymentApi
 from bot.sandbox.demo.world import World
-from tests.sandbox.page_desk import CHROMIUM, chromium
+from tests.sandbox.page_desk import CHROMIUM, chromium, open_page
 from tests.stories.demo_world import open_world
 
 pytestmark = [
@@ -18,9 +20,6 @@ pytestmark = [
 ]
 
 CHANGING_STEPS = ["payments-ctl status", "FLUSHDB", "payments-ctl restart --graceful"]
-
-ROLLS_WITHIN_MS = 20_000
-"""Pods get ready one after the other, as they would."""
 
 
 @pytest.fixture
@@ -31,20 +30,9 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
 @pytest.fixture
 async def page(world: World) -> AsyncIterator[Page]:
-    """The page as one opens it; a fault of it fails the test."""
-    async with chromium() as browser:
-        context = await browser.new_context(
-            viewport={"width": 1280, "height": 800}, timezone_id="UTC", locale="en-GB"
-        )
-        faults: list[str] = []
-        page = await context.new_page()
-        page.on("pageerror", lambda fault: faults.append(str(fault)))
-        page.on("console", lambda line: faults.append(line.text) if line.type == "error" else None)
-        await page.goto(world.slack.page_url)
-        await page.get_by_role("heading", name="#incidents").wait_for()
+    """The page as one opens it."""
+    async with chromium() as browser, open_page(browser, world.slack.page_url) as page:
         yield page
-        await context.close()
-    assert faults == []
 
 
 async def test_a_newcomer_breaks_reads_approves_and_it_is_healed(
@@ -92,11 +80,12 @@ async def test_a_cluster_is_scaled_and_a_bad_release_rolled_back(
     await expect(status).to_have_text("payment-api: slow")
     await open_thread(page, "checkouts are slow")
     await approve(page, "Proposing to run 5 pods", tmp_path / "1-notify.png")
-    await approve(page, "--replicas=5", tmp_path / "2-scale.png", what="from 3 to 5")
-    await expect(thread).to_contain_text("4 of 5 ready")
-    await page.screenshot(path=tmp_path / "3-progress.png")
+    with last_pod_waiting(world.payment_api, ready=4):
+        await approve(page, "--replicas=5", tmp_path / "2-scale.png", what="from 3 to 5")
+        await expect(thread).to_contain_text("4 of 5 ready")
+        await page.screenshot(path=tmp_path / "3-progress.png")
     await expect(status).to_have_text("payment-api: healthy")
-    await expect(thread).to_contain_text("Run of scale-payment-api succeeded", timeout=ROLLS_WITHIN_MS)
+    await expect(thread).to_contain_text("Run of scale-payment-api succeeded")
     await page.screenshot(path=tmp_path / "4-scaled.png")
     assert world.payment_api.wanted == 5
 
@@ -106,10 +95,26 @@ async def test_a_cluster_is_scaled_and_a_bad_release_rolled_back(
     await approve(
         page, "rollout undo", tmp_path / "5-roll-back.png", what="payment-api:2.5.0 → payment-api:2.4.0"
     )
-    await expect(thread).to_contain_text("Resolved by monitoring", timeout=ROLLS_WITHIN_MS)
+    await expect(thread).to_contain_text("Resolved by monitoring")
     await expect(status).to_have_text("payment-api: healthy")
     await page.screenshot(path=tmp_path / "6-rolled-back.png")
     assert world.payment_api.release == "2.4.0"
+
+
+@contextmanager
+def last_pod_waiting(api: PaymentApi, *, ready: int) -> Iterator[None]:
+    """No more pods than these get ready until the block ends, so that what is shown of it can be read."""
+    cluster = api.cluster
+
+    def look(_: object) -> None:
+        if cluster.ready(NAMESPACE, NAME) >= ready:
+            cluster.never_ready(NAMESPACE, NAME)
+
+    forget = cluster.world.listen(look)
+    yield
+    forget()
+    cluster.gets_ready(NAMESPACE, NAME)
+    cluster.never_ready(NAMESPACE, NAME, image=f"{NAME}:{BAD_RELEASE}")
 
 
 async def open_thread(page: Page, title: str) -> None:
@@ -125,9 +130,7 @@ async def approve(page: Page, command: str, picture: Path, *, what: str = "") ->
     thread = page.get_by_role("complementary", name="Thread")
     proposal = thread.locator(".message", has_text=command)
     button = proposal.get_by_role("button", name="Approve", exact=True)
-    await expect(button).to_be_in_viewport(
-        timeout=ROLLS_WITHIN_MS
-    )  # the cluster's library is loaded by its first use
+    await expect(button).to_be_in_viewport()
     await expect(proposal.first).to_contain_text(what or command)
     await page.screenshot(path=picture)
     await button.click()

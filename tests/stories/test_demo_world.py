@@ -24,6 +24,7 @@ from bot.sandbox.demo.watch import SLOW_S
 from bot.sandbox.demo.world import World, free_page_port
 from bot.sandbox.protocol import NotThere
 from bot.slack import ids
+from tests.fakes.patience import PATIENCE_S
 from tests.stories.demo_world import button, open_world, press, text_says
 
 
@@ -123,9 +124,9 @@ async def test_more_pods_bear_the_load_and_who_scaled_can_take_it_back(world: Wo
     await world.overload_payment_api()
     assert not world.payment_api.health().is_good
     await press(world, ALICE, ids.APPROVE)
-    await text_says(world, "from 3 to 5", timeout_s=15)
+    await text_says(world, "from 3 to 5")
     await press(world, BOB, ids.APPROVE)
-    await text_says(world, "Run of scale-payment-api succeeded", timeout_s=15)
+    await text_says(world, "Run of scale-payment-api succeeded")
     assert world.payment_api.health().is_good
     assert (await world.api_watch.look()).took_s < SLOW_S
     said = [one["text"] for one in world.slack.messages(PAYMENTS)]
@@ -137,19 +138,18 @@ async def test_pods_that_do_not_help_are_taken_back(tmp_path: Path) -> None:
     async with open_world(tmp_path / "demo", relapses=True) as world:
         await world.overload_payment_api()
         await press(world, ALICE, ids.APPROVE)
-        await text_says(world, "from 3 to 5", timeout_s=15)
+        await text_says(world, "from 3 to 5")
         await press(world, BOB, ids.APPROVE)
-        await text_says(world, "Run of scale-payment-api", timeout_s=15)
+        await text_says(world, "Run of scale-payment-api")
         await world.slack.until(
             lambda: world.payment_api.wanted == 3 and not world.payment_api.health().is_good,
-            timeout_s=20,
             what="the count from before, which does not heal",
         )
 
 
 async def test_alone_it_believes_the_service_and_not_the_thread(tmp_path: Path) -> None:
     async with open_world(tmp_path / "demo", relapses=True) as world:
-        played = await play(world, within_s=20)
+        played = await play(world, within_s=PATIENCE_S)
     assert [bool(act.trouble) for act in played.acts] == [False, True]
     assert "scale-payment-api rolled_back" in played.acts[1].trouble
     assert not played.is_healed
@@ -161,9 +161,9 @@ async def test_a_bad_release_pages_and_the_one_before_heals_it(world: World) -> 
         await world.deploy_badly()
     await text_says(world, "#4310: payment-api")
     assert (await world.api_watch.look()).status == 503
-    await text_says(world, "payment-api:2.5.0 → payment-api:2.4.0", timeout_s=15)
+    await text_says(world, "payment-api:2.5.0 → payment-api:2.4.0")
     await press(world, ALICE, ids.APPROVE)
-    await text_says(world, "Resolved by monitoring", timeout_s=15)
+    await text_says(world, "Resolved by monitoring")
     assert world.payment_api.release == "2.4.0"
     assert world.payment_api.health().is_good
 
@@ -202,6 +202,15 @@ async def test_an_edited_runbook_counts_within_seconds(world: World) -> None:
     await world.break_payments()
     await text_says(world, "payments-ctl status")
     assert "edited words" in world.app.catalog.current.runbooks["restore-payments"].trigger.symptoms
+
+
+async def test_in_the_middle_of_everything_it_stops_in_a_moment(tmp_path: Path) -> None:
+    async with open_world(tmp_path / "demo") as world:
+        await world.break_payments()
+        await text_says(world, "payments-ctl status")
+        await world.deploy_badly()
+        async with asyncio.timeout(2):
+            await world.stop()
 
 
 async def test_nothing_is_bound_where_others_can_reach_it(world: World) -> None:

@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from bot.sandbox import acme
-from tests.sandbox.page_desk import CHROMIUM, chromium
+from tests.sandbox.page_desk import CHROMIUM, chromium, open_page
 from tests.stories.catalogs import FLUSH
 from tests.stories.stage import BOB, Stage
 from tests.stories.test_commands import SEVERAL, TYPED
@@ -19,7 +19,6 @@ pytestmark = [
     pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Chromium at /usr/bin/chromium"),
 ]
 INVENTORY = SEVERAL.replace("team: payments,", "team: payments, aliases: [PF9KMXH, checkout-api],")
-PATIENCE_MS = 20_000
 
 
 @pytest.fixture
@@ -32,21 +31,9 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
 
 @pytest.fixture
 async def page(stage: Stage) -> AsyncIterator[Page]:
-    """The page as Alice opens it; a fault of it fails the test."""
-    async with chromium() as browser:
-        context = await browser.new_context(
-            viewport={"width": 1280, "height": 800}, timezone_id="UTC", locale="en-GB"
-        )
-        faults: list[str] = []
-        page = await context.new_page()
-        page.set_default_timeout(PATIENCE_MS)
-        page.on("pageerror", lambda fault: faults.append(str(fault)))
-        page.on("console", lambda line: faults.append(line.text) if line.type == "error" else None)
-        await page.goto(stage.slack.page_url)
-        await page.get_by_role("heading", name="#incidents").wait_for()
+    """The page as Alice opens it."""
+    async with chromium() as browser, open_page(browser, stage.slack.page_url) as page:
         yield page
-        await context.close()
-    assert faults == []
 
 
 async def test_what_waits_at_home_is_approved_there_and_done(
@@ -59,13 +46,13 @@ async def test_what_waits_at_home_is_approved_there_and_done(
     await page.get_by_role("button", name="Runbook", exact=True).click()
     await page.get_by_role("tab", name="Home").click()
     home = page.get_by_role("tabpanel", name="Home")
-    await expect(home.get_by_text("2 things wait for you")).to_be_visible(timeout=PATIENCE_MS)
+    await expect(home.get_by_text("2 things wait for you")).to_be_visible()
     await page.screenshot(path=tmp_path / "home.png")
     await home.get_by_role("button", name="Approve").first.click()
     await page.get_by_role("button", name="Run it").click()
     await stage.until(lambda: stage.host.ran == ["redis-cli FLUSHDB"], what="the step to run")
     await stage.home(acme.ALICE, "1 thing waits", "Approved `flush-cache`")
-    await expect(home.get_by_text("1 thing waits for you")).to_be_visible(timeout=PATIENCE_MS)
+    await expect(home.get_by_text("1 thing waits for you")).to_be_visible()
     await page.screenshot(path=tmp_path / "home-after.png")
 
 

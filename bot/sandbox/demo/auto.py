@@ -22,9 +22,10 @@ from bot.sandbox.protocol import Json
 from bot.slack import ids
 from bot.slack.transcript import transcript
 
-WITHIN_S = 50.0
+WITHIN_S = 45.0
 """All of it."""
 LOOK_EVERY_S = 0.02
+LOOKS_AT_MOST = 5
 APPROVERS = (acme.ALICE, acme.BOB)
 """Who approves, in this order, until the step goes ahead."""
 
@@ -149,9 +150,8 @@ def _elements(message: Json) -> Iterator[Json]:
 
 async def _judge(world: World, watch: Watch) -> str:
     """What is still wrong, by asking the service and not the thread; waits for PagerDuty's end when it is healed."""
-    health, customer = await watch.look("/health"), await watch.look()
-    if not (health.is_good and _is_content(customer)):
-        wrong = health if not health.is_good else customer
+    wrong = await _complaint(watch)
+    if wrong is not None:
         runs = await world.app.journal.runs(HistoryQuery())
         ended = ", ".join(f"{run.runbook} {run.status}" for run in runs)
         return f"the service is still broken: {wrong.status} {wrong.words} (runs: {ended})"
@@ -163,8 +163,21 @@ async def _judge(world: World, watch: Watch) -> str:
         await asyncio.sleep(LOOK_EVERY_S)
 
 
-def _is_content(customer: Look) -> bool:
-    return customer.is_good and customer.took_s < SLOW_S
+async def _complaint(watch: Watch) -> Look | None:
+    """What customers are not content with; None where the service answers well and, at least once, at once.
+
+    A busy machine makes some answers late, a service that has too much to do all of them.
+    """
+    health = await watch.look("/health")
+    if not health.is_good:
+        return health
+    for _ in range(LOOKS_AT_MOST):
+        customer = await watch.look()
+        if not customer.is_good:
+            return customer
+        if customer.took_s < SLOW_S:
+            return None
+    return customer
 
 
 async def _is_told(world: World) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -84,16 +83,15 @@ class Watch:
     async def look(self, path: str = "") -> Look:
         """One real call; the one that customers make unless told."""
         assert self._http is not None
-        began = time.monotonic()
+        clock = asyncio.get_running_loop().time
+        began = clock()
         try:
             async with self._http.get(f"{self._url}{path or self._path}") as answer:
                 body = await answer.json()
                 words = str(body.get("error") or body.get("status") or "")
-                return Look(status=answer.status, words=words, took_s=time.monotonic() - began)
+                return Look(status=answer.status, words=words, took_s=clock() - began)
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            return Look(
-                status=0, words=f"no answer ({type(error).__name__})", took_s=time.monotonic() - began
-            )
+            return Look(status=0, words=f"no answer ({type(error).__name__})", took_s=clock() - began)
 
     async def _run(self) -> None:
         is_paged = False
