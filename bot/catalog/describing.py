@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from bot.catalog.places import changes
 from bot.catalog.schema import Runbook, Step
 
 
@@ -44,7 +45,7 @@ def how_it_is_undone(step: Step) -> str:
         return "cannot be undone"
     if step.type == "kubernetes" and step.input.get("action") != "restart":
         return "back to the state before"
-    return "" if step.type in ("slack", "diagnose") or step.input.get("read_only") else "no undo is declared"
+    return "no undo is declared" if step.type == "kubernetes" or changes(step) else ""
 
 
 def when_it_fits(runbook: Runbook) -> tuple[str, ...]:

@@ -66,9 +66,7 @@ def _answered(part: Part, runbook: Runbook, catalog: Catalog) -> None:
         return
     few = _too_few(step, runbook, catalog, least)
     if few is not None:
-        part.document.report(
-            "RB041", f"{least} approvals are asked for, but only {few} may approve", _place_of_count(part)
-        )
+        _report_too_few(part, least, few)
 
 
 def _too_few(step: Step, runbook: Runbook, catalog: Catalog, least: int) -> int | None:
@@ -130,9 +128,16 @@ def _enough(part: Part, catalog: Catalog, entries: Sequence[str], least: int | N
     """More approvals than people can never come together."""
     count = _people(catalog, entries)
     if least and entries and count is not None and least > count:
-        part.document.report(
-            "RB041", f"{least} approvals are asked for, but only {count} may approve", _place_of_count(part)
-        )
+        _report_too_few(part, least, count)
+
+
+def _report_too_few(part: Part, asked: int, may: int) -> None:
+    part.document.report(
+        "RB041",
+        f"{asked} approvals are asked for, but only {may} may approve",
+        _place_of_count(part),
+        hint=f"name {asked - may} more who may approve, or ask for {may or 1}",
+    )
 
 
 def _people(catalog: Catalog, entries: Sequence[str]) -> int | None:

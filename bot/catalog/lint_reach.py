@@ -16,7 +16,7 @@ from itertools import pairwise, product
 from bot.catalog.checking import closest
 from bot.catalog.expressions import VARIABLES, Condition, ConditionError
 from bot.catalog.parts import Book
-from bot.catalog.places import environments_of
+from bot.catalog.places import environments_by_service, environments_of
 from bot.catalog.schema import Catalog, Runbook, Step
 
 _TOKEN = re.compile(
@@ -114,19 +114,21 @@ def _allowed(runbook: Runbook, catalog: Catalog) -> set[str]:
         ):
             if scopes is not None:
                 found &= {*scopes, *catalog.promotions.get(digest, ())}
-        found &= _places(step, catalog, found)
+        places = _places(step, runbook, catalog)
+        if places is not None:
+            found &= places
     return found
 
 
-def _places(step: Step, catalog: Catalog, otherwise: set[str]) -> set[str]:
-    """Where a command or workload stands, as far as it is written out; `otherwise` where only a run knows.
+def _places(step: Step, runbook: Runbook, catalog: Catalog) -> set[str] | None:
+    """Where a command or workload stands, as far as it is written out; None where only a run knows.
 
     A command on hosts of several environments is refused in each: one step may not touch two.
     """
     places = environments_of(step, catalog) if step.type in ("shell", "kubernetes") else None
     if step.type == "shell" and places is not None and len(places) > 1:
         return set()
-    return places or otherwise
+    return places or environments_by_service(step, runbook, catalog) or None
 
 
 # ---------------------------------------------------------------- always together

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from bot.catalog.dialect import rules_of
 from bot.catalog.parts import Action, Book, Part
-from bot.catalog.places import changes, environments_of
+from bot.catalog.places import changes, environments_by_service, environments_of
 from bot.catalog.schema import Catalog, Rules
 from bot.catalog.source import Location
 
@@ -22,6 +22,7 @@ def lint(owner: Action | Book, catalog: Catalog) -> None:
         if not part.is_sound:
             continue
         _outside(part, catalog)
+        _outside_everywhere(part, catalog)
         if not part.is_reference and not part.is_rollback:
             _way_back(part)
             _unattended(part)
@@ -60,20 +61,42 @@ def _unattended(part: Part) -> None:
 
 
 def _outside(part: Part, catalog: Catalog) -> None:
-    levels = list(_levels(_undone(part) if part.is_rollback else part))
+    """A target that is written out."""
     for place in sorted(environments_of(part.step, catalog) or ()):
-        for rules, digest in levels:
-            allowed = {*(rules.scopes or ()), *catalog.promotions.get(digest, ())}
-            if rules.scopes is None or place in allowed:
-                continue
-            where = ", ".join(sorted(allowed)) or "nowhere"
-            part.document.report(
-                "RB046",
-                f"{part.step.name!r} would touch {place}, where it may not run (allowed: {where})",
-                _telling(part),
-                hint="promote it there with evidence, or add the environment to its scopes",
-            )
-            break
+        allowed = _allowed_instead(part, place, catalog)
+        if allowed is not None:
+            _report_outside(part, f"would touch {place}, where it may not run", allowed)
+
+
+def _outside_everywhere(part: Part, catalog: Catalog) -> None:
+    """The host of the service, where none is written out: it is enough that the step may run for one service."""
+    runbook = part.owner.runbook if isinstance(part.owner, Book) and not part.is_rollback else None
+    places = sorted(environments_by_service(part.step, runbook, catalog)) if runbook is not None else []
+    answers = [_allowed_instead(part, place, catalog) for place in places]
+    refused = [allowed for allowed in answers if allowed is not None]
+    if places and len(refused) == len(places):
+        where = " and ".join(places)
+        _report_outside(
+            part, f"would run on the service's own host in {where}, where it may not run", refused[0]
+        )
+
+
+def _allowed_instead(part: Part, place: str, catalog: Catalog) -> set[str] | None:
+    """The environments that the first level to forbid this one does allow; None where all of them allow it."""
+    for rules, digest in _levels(_undone(part) if part.is_rollback else part):
+        allowed: set[str] = {*(rules.scopes or ()), *catalog.promotions.get(digest, ())}
+        if rules.scopes is not None and place not in allowed:
+            return allowed
+    return None
+
+
+def _report_outside(part: Part, what: str, allowed: set[str]) -> None:
+    part.document.report(
+        "RB046",
+        f"{part.step.name!r} {what} (allowed: {', '.join(sorted(allowed)) or 'nowhere'})",
+        _telling(part),
+        hint="promote it there with evidence, or add the environment to its scopes",
+    )
 
 
 def _undone(part: Part) -> Part:

@@ -6,7 +6,7 @@ from typing import Any
 
 from bot.catalog import urls
 from bot.catalog.placeholders import parse
-from bot.catalog.schema import Catalog, Step, UrlHost
+from bot.catalog.schema import Catalog, Runbook, Step, UrlHost
 
 LOCAL = "local"
 """The name a shell step gives the bot's own machine."""
@@ -40,6 +40,18 @@ def environments_of(step: Step, catalog: Catalog) -> set[str] | None:
             return set()
         case _:
             return None
+
+
+def environments_by_service(step: Step, runbook: Runbook, catalog: Catalog) -> set[str]:
+    """Where a command that names no host can be: with the services its runbook is for, one of them at a time.
+
+    Empty for any other step, and where a service has no host and the catalog no default.
+    """
+    if step.type != "shell" or step.input.get("host") or step.input.get("hosts"):
+        return set()
+    services = [catalog.service_named(name) for name in runbook.trigger.services]
+    hosts = [catalog.hosts.get((one.host if one else "") or catalog.default_host) for one in services]
+    return {host.environment for host in hosts if host} if all(hosts) else set()
 
 
 def changes(step: Step) -> bool:

@@ -210,6 +210,9 @@ _EPILOG = (
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.option("--traceback", is_flag=True, help="Show where an unexpected error came from.")
+@click.version_option(
+    package_name="runbook-bot", message="%(package)s %(version)s", help="Print the version."
+)
 def main(*, traceback: bool) -> None:
     """Guarded fixes from a Slack thread: write runbooks, try them out, look into what happened."""
 

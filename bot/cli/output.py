@@ -45,6 +45,8 @@ _STYLES = {
 # C0 and C1 controls apart from tab and newline, and the marks that reorder text (Unicode TR36).
 _STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _GAP = "  "
+_RULED_GAP = "   "
+_LONGEST_UNBROKEN = 30
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 """The one spelling of the option; the command gets `as_json`."""
@@ -104,7 +106,7 @@ def put_table(columns: Sequence[Column], rows: Iterable[Sequence[Cell]], *, empt
             tell(empty)
         return
     if is_terminal(sys.stdout):
-        _put_ruled(columns, cells)
+        _put_seen(columns, cells)
     else:
         _put_aligned(columns, cells)
 
@@ -182,17 +184,70 @@ def _console(stream: IO[str]) -> Console:
     return Console(file=stream, highlight=False, markup=False, emoji=False)
 
 
-def _put_ruled(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> None:
+def _put_seen(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> None:
+    """A table where its words fit beside each other; where they do not, each row in lines of its own."""
+    widths = _widths(columns, rows, room=_console(sys.stdout).width - len(_RULED_GAP) * (len(columns) - 1))
+    if widths is None:
+        _put_listed(columns, rows)
+    else:
+        _put_ruled(columns, rows, widths)
+
+
+def _widths(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], *, room: int) -> list[int] | None:
+    """How wide each column is, so that no word is broken; None where there is no room for that.
+
+    rich would shrink what is wide until it fits, through the middle of dates and names, or leave a column out.
+    """
+    texts = [[column.name, *(_text(row[at]) for row in rows)] for at, column in enumerate(columns)]
+    widths = [min(max(map(_longest_word, column)), _LONGEST_UNBROKEN) for column in texts]
+    wanted = [max(len(line) for text in column for line in text.split("\n")) for column in texts]
+    if sum(widths) > room:
+        return None
+    while sum(widths) < room:
+        # What lacks least is done first: a date in one line is worth more than a sentence in two instead of three.
+        at = min(
+            (at for at, width in enumerate(widths) if width < wanted[at]),
+            key=lambda at: wanted[at] - widths[at],
+            default=None,
+        )
+        if at is None:
+            break
+        widths[at] += 1
+    return widths
+
+
+def _longest_word(text: str) -> int:
+    return max((len(word) for word in text.split()), default=0)
+
+
+def _put_ruled(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], widths: Sequence[int]) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column.name, justify="right" if column.is_number else "left", overflow="fold")
+    for column, width in zip(columns, widths, strict=True):
+        justify: Literal["left", "right"] = "right" if column.is_number else "left"
+        table.add_column(column.name, justify=justify, overflow="fold", width=width)
     for row in rows:
         table.add_row(*(Text(_text(cell), style=_style(cell)) for cell in row))
     _console(sys.stdout).print(table)
+
+
+def _put_listed(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> None:
+    """The first column as a heading, the others named below it; what is empty is left out."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    console = _console(sys.stdout)
+    for first, *others in rows:
+        console.print(Text(_text(first), style=f"bold {_style(first)}".strip()))
+        told = Text()
+        for column, cell in zip(columns[1:], others, strict=True):
+            if cell is not None and _text(cell) not in ("", "-"):
+                told.append(f"{', ' if told else ''}{column.name} ", style=_STYLES["quiet"])
+                told.append(_text(cell), style=_style(cell))
+        console.print(Padding(told, (0, 0, 0, len(_GAP))))
 
 
 def _put_aligned(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> None:

@@ -96,7 +96,7 @@ def stats(
             }
         )
         return
-    _put(found)
+    _put(found, empty="no step fits" if service or action or since else "no step yet")
 
 
 def _draw(found: Statistics, file: Path) -> None:
@@ -109,11 +109,11 @@ def _draw(found: Statistics, file: Path) -> None:
     tell(f"wrote {file}")
 
 
-def _put(found: Statistics) -> None:
+def _put(found: Statistics, *, empty: str) -> None:
     if is_terminal(sys.stdout):
-        put_table(_SEEN, [_seen(one, found) for one in found.actions], empty=_NOTHING)
+        put_table(_SEEN, [_seen(one, found) for one in found.actions], empty=empty)
     else:
-        put_table(_COUNTED, [tuple(_counted(one)) for one in found.actions], empty=_NOTHING)
+        put_table(_COUNTED, [tuple(_counted(one)) for one in found.actions], empty=empty)
     if found.candidates:
         put_line()
         put_heading("Always approved unchanged, never any trouble: candidates to tag as safe")
@@ -121,7 +121,6 @@ def _put(found: Statistics) -> None:
             put_line("  ", Marked(one.action, "good"), f", {one.unchanged} times")
 
 
-_NOTHING = "no step yet"
 _SEEN = (
     Column("action"),
     Column("steps", is_number=True),

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
+from importlib.metadata import version
 from pathlib import Path
 
 import click
@@ -44,6 +45,10 @@ def say(what: str) -> None:
     match what:
         case "table":
             put_table(COLUMNS, ROWS, empty="no runs yet")
+        case "wide":
+            columns = (Column("run"), Column("opened"), Column("what"), Column("steps", is_number=True))
+            first = ("a98785de", "2026-11-21 14:38:53", "three words here", 3)
+            put_table(columns, [first, ("b1143b00", "2026-11-21 14:38:52", "-", None)])
         case "nothing":
             put_table(COLUMNS, [], empty="no runs yet")
         case "facts":
@@ -90,6 +95,12 @@ def at_a_terminal(program: str, *arguments: str, **environment: str) -> str:
     return seen.decode()
 
 
+def lines_at_a_terminal(*arguments: str, columns: int) -> list[str]:
+    """What a person would read there."""
+    seen = at_a_terminal(PROGRAM, *arguments, NO_COLOR="1", TERM="dumb", COLUMNS=str(columns))
+    return [line.rstrip() for line in seen.splitlines()]
+
+
 def test_a_table_in_a_pipe_is_aligned_plain_text() -> None:
     assert CliRunner().invoke(group, ["say", "table"]).stdout == (
         "runbook      runs  last\nclear-cache    12  succeeded\nscale           7  -\n"
@@ -110,6 +121,29 @@ def test_a_terminal_gets_colour_and_rules() -> None:
     seen = at_a_terminal(PROGRAM, "say", "table", NO_COLOR="")
     assert "\x1b[32msucceeded" in seen
     assert "─" in seen
+
+
+def test_a_table_that_is_wider_than_the_terminal_breaks_between_words_and_keeps_every_column() -> None:
+    lines = lines_at_a_terminal("say", "wide", columns=40)
+    assert lines[0] == "run        opened          what    steps"
+    assert lines[2:] == [
+        "a98785de   2026-11-21      three       3",
+        "           14:38:53        words",
+        "                           here",
+        "b1143b00   2026-11-21      -           -",
+        "           14:38:52",
+    ]
+
+
+def test_where_not_even_the_words_fit_each_row_stands_for_itself() -> None:
+    assert lines_at_a_terminal("say", "wide", columns=30) == [
+        "a98785de",
+        "  opened 2026-11-21 14:38:53,",
+        "  what three words here, steps",
+        "  3",
+        "b1143b00",
+        "  opened 2026-11-21 14:38:52",
+    ]
 
 
 @pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
@@ -187,6 +221,10 @@ def test_a_terminal_without_utf_8_gets_escapes_instead_of_a_stack_trace() -> Non
         timeout=PATIENCE_S,
     )
     assert b"\\u2192" in done.stdout
+
+
+def test_it_says_which_version_it_is() -> None:
+    assert CliRunner().invoke(main, ["--version"]).stdout == f"runbook-bot {version('runbook-bot')}\n"
 
 
 @pytest.mark.parametrize(

@@ -164,11 +164,15 @@ async def test_what_a_killed_server_left_in_the_log_is_read(tmp_path: Path) -> N
 # --- what is said when it cannot be used
 
 
-@pytest.mark.parametrize("how", [serving, reading], ids=["serve", "read"])
-async def test_a_missing_directory_is_named(tmp_path: Path, how: object) -> None:
-    assert callable(how)
+async def test_a_missing_directory_is_named(tmp_path: Path) -> None:
     with pytest.raises(JournalUnavailable, match=r"directory '.*nowhere' does not exist"):
-        await how(tmp_path / "nowhere" / "bot.db")
+        await serving(tmp_path / "nowhere" / "bot.db")
+
+
+async def test_whoever_only_reads_is_told_where_to_look_and_not_to_make_a_directory(tmp_path: Path) -> None:
+    with pytest.raises(JournalUnavailable, match=r"there is no journal at '.*nowhere/bot.db'") as refused:
+        await reading(tmp_path / "nowhere" / "bot.db")
+    assert "--journal" in refused.value.hint
 
 
 @pytest.mark.parametrize("how", [serving, reading], ids=["serve", "read"])

@@ -60,12 +60,12 @@ def open_for_writing(
 
 def open_for_reading(path: Path) -> sqlite3.Connection:
     """A connection that cannot write, beside a serving process or alone; the file must exist."""
-    check_place(path)
     if not path.exists():
         raise JournalUnavailable(
             f"there is no journal at {str(path)!r}",
-            hint="start the bot once, or point BOT_DATABASE_URL at its file",
+            hint="start the bot once, name another file with --journal, or set BOT_DATABASE_URL as the bot has it",
         )
+    check_place(path)
     with translated(path):
         connection = _connect_to_read(path)
         try:
