@@ -338,7 +338,10 @@ def permit(
             f"{', '.join(unread)} could not be read",
             hint="try again in a minute",
         )
-    raise NotPermitted(f"you may not {to}: you are not one of {named}", hint="ask one of them")
+    raise NotPermitted(
+        f"you may not {to}: you are not one of {named}",
+        hint="ask one of them: `/runbook who` in Slack names them",
+    )
 
 
 def _unusable(membership: Membership | None, *, now: datetime) -> str:

@@ -29,6 +29,8 @@ _MASK = "\ue000"
 """Stands for an apostrophe inside a word (`isn't`) while quotes are read: nobody means a quote there."""
 _SHOWN = 60
 _NEAR = 0.75
+_AS_NEAR = 0.1
+"""`stauts` is `stats` with a letter too many, and `status` with two swapped."""
 
 USAGE = (
     "list | status | start NAME [key=value …] [--env E] [--dry-run] | show NAME | cancel | history | stats | "
@@ -90,10 +92,11 @@ def _meant(word: str, runbooks: Sequence[str]) -> str:
 
 
 def _as_near(word: str) -> list[Verb]:
-    """The verbs most like this word; two where both are as near, because a guess between them helps nobody."""
+    """The verbs most like this word, best first; two that are nearly as near both, as a guess helps nobody."""
     ratio = {verb: difflib.SequenceMatcher(None, verb, word).ratio() for verb in VERBS}
     best = max(ratio.values())
-    return [verb for verb in VERBS if ratio[verb] == best] if best >= _NEAR else []
+    near = [verb for verb in VERBS if ratio[verb] >= max(_NEAR, best - _AS_NEAR)]
+    return sorted(near, key=lambda verb: -ratio[verb])
 
 
 def _words(typed: str) -> list[str]:

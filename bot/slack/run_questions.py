@@ -21,6 +21,7 @@ from bot.runs.events import (
 from bot.runs.questions import open_questions
 from bot.runs.state import Run
 from bot.slack import text
+from bot.slack.direct_messages import answer_wanted
 from bot.slack.message import Message, metadata_of
 from bot.slack.run_voice import RunVoice
 from bot.slack.views import check as checks
@@ -121,20 +122,15 @@ class RunQuestions(RunVoice):
         what = self._asking(event)
         view = history.question_reminder(asked, what=what, is_open=is_open)
         yield self.message(f"reminder:{self.run.id}:{version}", view, version)
-        if asked is None or not is_open or not self.incident.permalink:
+        if asked is None or not is_open:
             return
-        for person in filter(text.is_member, asked.direct_message):
-            key = f"dm:{self.run.id}:{version}:{person}"
-            view = history.direct_question(
-                what=what, place=self.run.environment, permalink=self.incident.permalink
-            )
-            yield Message(
-                key=key,
-                place=f"user:{person}",
-                text=view.text,
-                blocks=view.blocks,
-                metadata=metadata_of(key, **self.metadata(version)),
-            )
+        yield from answer_wanted(
+            asked,
+            incident=self.incident,
+            key=f"dm:{self.run.id}:{version}",
+            what=what,
+            metadata=self.metadata(version),
+        )
 
     def _asked_in(self, event: QuestionReminded) -> Asked | None:
         if event.question == "check":

@@ -47,12 +47,13 @@ from bot.runs.record import record_of
 from bot.runs.report import report
 from bot.runs.state import Proposal, Run, StepState, next_level
 from bot.slack import text
+from bot.slack.direct_messages import decision_wanted
 from bot.slack.message import Message, metadata_of
 from bot.slack.run_questions import DIGEST_SHOWN, RunQuestions
 from bot.slack.run_voice import RunVoice
 from bot.slack.views import check, fate, history
 from bot.slack.views.menu import Menu
-from bot.slack.views.offer import Offer, asked_for, needs_file, offer, whole, whole_text
+from bot.slack.views.offer import Offer, asked_for, does, needs_file, offer, whole, whole_text
 from bot.slack.views.people import who
 from bot.slack.views.run import run_card, step_title
 from bot.slack.views.run_end import end
@@ -83,26 +84,6 @@ def offer_messages(
         live=live,
         metadata=metadata_of(key, **metadata),
     )
-
-
-def direct_messages(one: Offer, *, permalink: str, metadata: Mapping[str, Any]) -> Iterator[Message]:
-    """One for each person who asks to be told directly, while there is something to decide and a thread to link to."""
-    if not permalink or not one.is_open:
-        return
-    for person in one.asked.direct_message:
-        if not text.is_member(person):
-            continue
-        key = f"dm:{one.ref.proposal_id}:{person}"
-        view = history.direct(
-            what=asking(one), place=one.environments, until=one.expires_at, permalink=permalink
-        )
-        yield Message(
-            key=key,
-            place=f"user:{person}",
-            text=view.text,
-            blocks=view.blocks,
-            metadata=metadata_of(key, **metadata),
-        )
 
 
 def asking(one: Offer) -> str:
@@ -165,18 +146,18 @@ class RunThread(RunVoice):
             case StepSkipped():
                 yield self._skipped(event, version)
             case StepRejected() | ParamsEdited() | ProposalVoided() | ProposalExpired():
-                yield self._decided(event, version, self._key_of(event.proposal_id))
+                yield self._decided(event, version, self._step_of(event.proposal_id))
             case ApprovalVoided() | UnknownSettled():
-                yield self._decided(event, version, self._key_of(event.proposal_id))
+                yield self._decided(event, version, self._step_of(event.proposal_id))
             case UndoSettled():
-                yield self._decided(event, version, event.step)
+                yield self._decided(event, version, self._step(event.step))
             case CheckJudged():
                 yield from self._questions.check(event, version)
             case CheckSettled():
                 view = history.decision(event, step=check.checked(self.run, event.step))
                 yield self.message(f"decision:{self.run.id}:{version}", view, version)
             case CancelRequested():
-                yield self._decided(event, version, StepKey())
+                yield self._decided(event, version, "")
             case UndoRequested():
                 yield from self._undo_requested(event, version)
             case StepNotPlanned():
@@ -199,14 +180,14 @@ class RunThread(RunVoice):
     def _questions(self) -> RunQuestions:
         return RunQuestions(run=self.run, incident=self.incident)
 
-    def _key_of(self, proposal_id: ProposalId) -> StepKey:
+    def _step_of(self, proposal_id: ProposalId) -> str:
+        """The step of a proposal, for the middle of a sentence, with the part of it that was proposed."""
         found = self.run.proposal(proposal_id)
         assert found is not None
-        return found[0].key
+        return _inside(step_title(self.run, found[0].key, of=found[1]))
 
     def _step(self, key: StepKey) -> str:
-        title = step_title(self.run, key)
-        return title[:1].lower() + title[1:]
+        return _inside(step_title(self.run, key))
 
     # ------------------------------------------------------------ cards and proposals
 
@@ -229,16 +210,25 @@ class RunThread(RunVoice):
         yield from offer_messages(
             one, key=f"proposal:{event.proposal_id}", live=live, menu=(), metadata=metadata
         )
-        yield from direct_messages(one, permalink=self.incident.permalink, metadata=metadata)
+        yield from decision_wanted(one, incident=self.incident, metadata=metadata)
 
     def _reminded(self, event: ApprovalReminded, version: int) -> Iterator[Message]:
         found = self.run.proposal(event.proposal_id)
         assert found is not None
         one = offer_of(self.run, *found)
-        view = history.reminder(one.asked, what=asking(one), until=one.expires_at, is_open=one.is_open)
         level = self._level(event.proposal_id, version)
         key = f"reminder:{event.proposal_id}" + (f":{level}" if level else "")
+        view = history.reminder(
+            one.asked,
+            what=asking(one),
+            does=does(one),
+            until=one.expires_at,
+            is_open=one.is_open,
+            approved=len(self._standing(event.proposal_id, version)),
+            without=[actor.id for actor in one.approved_by],
+        )
         yield self.message(key, view, version)
+        yield from decision_wanted(one, incident=self.incident, metadata=self.metadata(version), reminder=key)
 
     def _level(self, proposal_id: ProposalId, version: int) -> int:
         """How many times it was escalated up to this version."""
@@ -260,14 +250,14 @@ class RunThread(RunVoice):
         yield self.message(key, view, version)
         if suggestion is not None:  # its own message was the suggestion's, and so was whom it told directly
             metadata = self.metadata(version)
-            yield from direct_messages(one, permalink=self.incident.permalink, metadata=metadata)
+            yield from decision_wanted(one, incident=self.incident, metadata=metadata)
 
     # ------------------------------------------------------------ decisions
 
     def _approved(self, event: StepApproved, version: int) -> Message:
         view = history.approved(
             event,
-            step=self._step(self._key_of(event.proposal_id)),
+            step=self._step_of(event.proposal_id),
             people=len(self._standing(event.proposal_id, version)),
             asked=self._asked(event.proposal_id),
         )
@@ -276,7 +266,7 @@ class RunThread(RunVoice):
     def _overridden(self, event: StepOverridden, version: int) -> Message:
         view = history.overridden(
             event,
-            step=self._step(self._key_of(event.proposal_id)),
+            step=self._step_of(event.proposal_id),
             asked=self._asked(event.proposal_id),
         )
         return self.message(f"decision:{self.run.id}:{version}", view, version)
@@ -289,7 +279,7 @@ class RunThread(RunVoice):
         }
         view = history.skipped(
             event,
-            step=self._step(self._key_of(event.proposal_id)),
+            step=self._step_of(event.proposal_id),
             people=len(people),
             asked=self._asked(event.proposal_id),
         )
@@ -311,23 +301,22 @@ class RunThread(RunVoice):
         assert found is not None
         return found[1].asked
 
-    def _decided(self, event: history.Decision, version: int, key: StepKey) -> Message:
-        view = history.decision(event, step=self._step(key))
+    def _decided(self, event: history.Decision, version: int, step: str) -> Message:
+        view = history.decision(event, step=step)
         return self.message(f"decision:{self.run.id}:{version}", view, version)
 
     def _undo_requested(self, event: UndoRequested, version: int) -> Iterator[Message]:
-        before = self.run.events[version - 2] if version > 1 else None
-        if isinstance(before, UnknownSettled | UndoSettled | CheckSettled) and before.at == event.at:
-            return  # that decision has just said it
-        yield self._decided(event, version, event.step or StepKey())
+        if history.is_told(self.run.events, version - 1):
+            return
+        yield self._decided(event, version, self._step(event.step) if event.step is not None else "")
 
     # ------------------------------------------------------------ outcomes
 
     def _finished(self, event: StepFinished | UndoFinished, version: int) -> Iterator[Message]:
-        title = step_title(self.run, event.step)
         if isinstance(event, UndoFinished):
-            title = f"Undo of {title[:1].lower()}{title[1:]}"
-        if isinstance(event, StepFinished):
+            title = f"Undo of {self._step(event.step)}"
+        else:
+            title = text.capital(self._step_of(event.proposal_id))
             yield from self._said(event, version)
         key = f"outcome:{self.run.id}:{version}"
         is_by_itself = isinstance(event, StepFinished) and self._spoke_by_itself(event)
@@ -383,7 +372,7 @@ class RunThread(RunVoice):
 
     def _end(self, event: RunFinished, version: int) -> Message:
         is_last = self.run.finished is not None and version == self._last_finish()
-        view = end(self.run, event, is_last=is_last, menu=self.menu)
+        view = end(self.run, event, version=version, is_last=is_last, menu=self.menu)
         may_change = is_last and bool(self.run.with_effect or self.menu or event.status != "succeeded")
         return self.message(f"end:{self.run.id}:{version}", view, version, live=may_change)
 
@@ -393,6 +382,11 @@ class RunThread(RunVoice):
             for version, event in enumerate(self.run.events, start=1)
             if isinstance(event, RunFinished)
         )
+
+
+def _inside(title: str) -> str:
+    """A title in the middle of a sentence."""
+    return title[:1].lower() + title[1:]
 
 
 def _speaks_by_itself(proposal: Proposal) -> bool:

@@ -13,7 +13,9 @@ delivered, and the same call says how to go on.
     pointer:V                       under a linked message of somebody else's: the way to this thread
     suggestion:ID, proposal:ID      a step to decide; live until it is spent, then what became of it
     whole:ID                        a file with all of a step that is too long for its message; stands before it
-    reminder:ID[:N], dm:ID:U        half of the time has passed (again, after N escalations); a direct message
+    dm:ID:U                         the same to one person who wants to be told directly
+    reminder:ID[:N]                 half of the time has passed (again, after N escalations)
+    dm:reminder:ID[:N]:U            the same to one person who has not approved yet
     escalated:ID:N                  nobody decided in time: whose turn it is
     not-told:V                      what was to be told the pager was refused there; once
     nothing:V, withdrawn:ID         no runbook fits, or nobody clicked; live with the menu while it is the last word
@@ -72,13 +74,14 @@ from bot.intake.incident import (
 from bot.runs.events import Event, ProposalId, RunId, StepKey
 from bot.runs.state import Run, asked_with, next_level
 from bot.slack import text
+from bot.slack.direct_messages import decision_wanted
 from bot.slack.message import Message, metadata_of
-from bot.slack.run_thread import RunThread, asking, direct_messages, offer_messages
+from bot.slack.run_thread import RunThread, asking, offer_messages
 from bot.slack.views import fate, history
 from bot.slack.views.drawn import Drawn
 from bot.slack.views.incident import change_line, incident_card, linked_line, pointer_line
 from bot.slack.views.menu import Menu, another_runbook, with_menu
-from bot.slack.views.offer import Offer
+from bot.slack.views.offer import Offer, does
 
 __all__ = ["Message", "messages"]
 
@@ -200,7 +203,7 @@ class _Talk:
         yield from offer_messages(
             one, key=f"suggestion:{event.suggestion_id}", live=is_live, menu=self.menu, metadata=metadata
         )
-        yield from direct_messages(one, permalink=self.incident.permalink, metadata=metadata)
+        yield from decision_wanted(one, incident=self.incident, metadata=metadata)
 
     def _nothing(self, event: NothingSuggested, version: int) -> Message:
         is_live = self._is_last_word(version)
@@ -219,10 +222,14 @@ class _Talk:
         suggestion = self.incident.suggestion(event.suggestion_id)
         assert suggestion is not None
         one = _offer(self.incident, suggestion, None)
-        view = history.reminder(one.asked, what=asking(one), until=one.expires_at, is_open=suggestion.is_open)
         level = self._level(event.suggestion_id, version)
         key = f"reminder:{event.suggestion_id}" + (f":{level}" if level else "")
+        view = history.reminder(
+            one.asked, what=asking(one), does=does(one), until=one.expires_at, is_open=suggestion.is_open
+        )
         yield self._message(key, view, version)
+        metadata = {"incident_id": self.incident.incident_id, "version": version}
+        yield from decision_wanted(one, incident=self.incident, metadata=metadata, reminder=key)
 
     def _escalated(self, event: SuggestionEscalated, version: int) -> Iterator[Message]:
         suggestion = self.incident.suggestion(event.suggestion_id)

@@ -108,6 +108,7 @@ def test_a_command_is_read_like_a_shell_would_whatever_slack_made_of_its_quotes(
     ("typed", "part"),
     [
         ("strat x", "did you mean `/runbook start` or `/runbook stats`?"),
+        ("stauts", "did you mean `/runbook stats` or `/runbook status`?"),
         ("frobnicate", "`/runbook help` shows what there is"),
         ("list everything", "takes nothing after it"),
         ("start x 'half", "a quote in this command is never closed"),

@@ -73,6 +73,27 @@ def test_a_reminder_after_an_escalation_is_a_message_of_its_own() -> None:
     ]
 
 
+def test_a_reminder_says_what_would_run_and_calls_nobody_for_what_they_have_done() -> None:
+    both = Asked(
+        approvers=("U0ANN", "U0BEN"),
+        mention=("U0ANN", "U0BEN"),
+        direct_message=("U0ANN", "U0BEN"),
+        min_approvals=2,
+    )
+    stage = Stage(asked=both).opened().thread_opened().suggested().taken().approved(ANN)
+    stage.ran(runs.ApprovalReminded(at=stage.at(), proposal_id=ProposalId("p-1")))
+    said = stage.message("reminder:p-1").text
+    assert said.startswith("<@U0BEN>: still waiting for a decision")
+    assert "1 of 2 people approved so far. Scale payment-api from 3 to 5 replicas." in said
+    direct = [key for key in stage.shown_keys() if key.startswith("dm:reminder:")]
+    assert direct == ["dm:reminder:p-1:U0BEN"]
+    words = stage.message(direct[0]).text
+    assert words.startswith("Still waiting for your decision:")
+    assert "payments in prod: CPU of payment-api above 95 % for 10 min" in words
+    stage.approved(BEN)
+    assert not [key for key in stage.shown_keys() if key.startswith("dm:")], "nobody is told what is decided"
+
+
 def test_a_run_does_not_say_again_what_its_suggestion_said() -> None:
     stage = Stage(asked=ASKED).opened().suggested()
     one = escalated(stage)

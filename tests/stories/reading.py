@@ -27,9 +27,10 @@ _MOVING = (
     (re.compile(r"\b\d\d:\d\d UTC"), "TIME"),
     (
         re.compile(
-            r"([Rr]un of \S+ (?:succeeded|failed|was \w+|ended [a-z ]+?)) after (?:\d+\.\d s|\d+ \w+(?: \d+ s)?)"
+            r"([Rr]un of \S+ (?:succeeded|failed|was \w+|ended [a-z ]+?))"
+            r" after (?:\d+\.\d s|\d+ \w+(?: \d+ (?:s|min))?)"
         ),
-        r"\1",
+        r"\1 after T",
     ),
     (re.compile(r"\b(in|after|within) \d+(\.\d+)? s\b"), r"\1 T"),
     (re.compile(r"\b([a-z]+)-[b-df-hj-np-tv-z0-9]{8,10}-[b-df-hj-np-tv-z0-9]{5}\b"), r"\1-POD"),

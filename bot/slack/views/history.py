@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from bot.runs.events import (
@@ -13,6 +14,7 @@ from bot.runs.events import (
     CancelRequested,
     CheckSettled,
     Escalation,
+    Event,
     ParamsEdited,
     Permission,
     ProposalExpired,
@@ -137,6 +139,12 @@ def decision(event: Decision, *, step: str) -> Drawn:  # noqa: C901 - one arm pe
             return _with_why(words, event.permission, event.actor)
         case UndoRequested():
             return _undo_requested(event, step)
+
+
+def is_told(events: Sequence[Event], place: int) -> bool:
+    """Whether the wish to undo that stands here was just said by the decision before it."""
+    one, before = events[place], events[place - 1] if place else None
+    return isinstance(before, UnknownSettled | UndoSettled | CheckSettled) and before.at == one.at
 
 
 def _undo_requested(event: UndoRequested, step: str) -> Drawn:
@@ -280,11 +288,27 @@ def _bytes(size: int) -> str:
 # ------------------------------------------------------------ notices
 
 
-def reminder(asked: Asked, *, what: str, until: datetime, is_open: bool) -> Drawn:
-    """Half of the time has passed. Rings again only while there is still something to decide."""
-    people = mentions(asked) if is_open else ""
+def reminder(
+    asked: Asked,
+    *,
+    what: str,
+    does: str,
+    until: datetime,
+    is_open: bool,
+    approved: int = 0,
+    without: Collection[str] = (),
+) -> Drawn:
+    """Half of the time has passed. Rings again only while there is still something to decide.
+
+    `does` says what would run; `approved` is how many people have agreed where one is not enough, and `without` are
+    their Slack ids: nobody is called for what they have done.
+    """
+    people = mentions(asked, without=without) if is_open else ""
     call = f"{people}: *still" if people else "*Still"
-    return said(f"{call} waiting for a decision:* {what}, until {text.moment(until)}.")
+    so_far = f" {approved} of {asked.min_approvals} people approved so far." if approved else ""
+    return said(
+        f"{call} waiting for a decision:* {what}, until {text.moment(until)}.{so_far} {text.stopped(does)}"
+    )
 
 
 def escalated(to: Escalation, *, what: str, is_open: bool) -> Drawn:
@@ -311,19 +335,25 @@ def question_reminder(asked: Asked | None, *, what: str, is_open: bool) -> Drawn
     return said(f"{call} waiting for an answer:* {what}")
 
 
-def direct_question(*, what: str, place: str, permalink: str) -> Drawn:
-    """The same as a direct message."""
-    where = f" ({text.value(place, 60)})" if place else ""
-    return said(f"*Your answer is needed:* {what}{where}\n{text.link(permalink, 'Open the thread')}")
+def direct_question(*, what: str, about: str, permalink: str) -> Drawn:
+    """The same as a direct message; `about` (markup) says what is wrong, and where."""
+    return _directly(f"*Your answer is needed:* {what}", about, permalink)
 
 
-def direct(*, what: str, place: str, until: datetime, permalink: str) -> Drawn:
-    """A direct message: one sentence and the way to the thread."""
+def direct(
+    *, what: str, about: str, place: str, does: str, until: datetime, permalink: str, is_again: bool = False
+) -> Drawn:
+    """A direct message: what is to be decided, what is wrong, what would run, and the way to the thread."""
     where = f" in {text.value(place, 60)}" if place else ""
-    return said(
-        f"*Your decision is needed:* {what}{where}, until {text.moment(until)}.\n"
-        f"{text.link(permalink, 'Open the thread')}"
+    head = "Still waiting for your decision" if is_again else "Your decision is needed"
+    return _directly(
+        f"*{head}:* {what}{where}, until {text.moment(until)}.", text.stopped(does), about, permalink
     )
+
+
+def _directly(*lines: str) -> Drawn:
+    *said_first, permalink = filter(None, lines)
+    return said("\n".join([*said_first, text.link(permalink, "Open the thread")]))
 
 
 def pager_not_told(reason: str) -> Drawn:

@@ -119,7 +119,7 @@ def offer_card(one: Offer, *, place: str, thread: str) -> list[JsonObject]:
     """
     code = undertaking(one.plan)
     title = "Dry run" if one.is_dry_run else "Next safe step"
-    head = f"*{title}: {_does(one)}*\n{text.capital(_step(one))} of runbook {text.code(one.runbook.name)} · {place}"
+    head = f"*{title}: {does(one)}*\n{text.capital(_step(one))} of runbook {text.code(one.runbook.name)} · {place}"
     several = f" · {how_many(one.asked)}" if one.asked.min_approvals > 1 else ""
     risk = text.value(one.plan.risk or "not said", 40)
     facts = f"*Until* {text.moment(one.expires_at)} · *risk* {risk}{several} · {thread}"
@@ -179,7 +179,7 @@ def _open(one: Offer, menu: Menu) -> Drawn:
 
 def _top(one: Offer) -> list[JsonObject]:
     title = "Dry run" if one.is_dry_run else "Next safe step"
-    blocks = [header(f"{title}: {one.name or one.place}"), section(f"*{_does(one)}*\n{_runbook_line(one)}")]
+    blocks = [header(f"{title}: {one.name or one.place}"), section(f"*{does(one)}*\n{_runbook_line(one)}")]
     if one.described and not exactly(one.plan):
         blocks.append(section(text.sentence(_planned(one))))
     if one.reason:
@@ -198,8 +198,8 @@ def _step(one: Offer) -> str:
     return f"{one.place} ({text.value(one.name, 80)})" if one.name else one.place
 
 
-def _does(one: Offer) -> str:
-    """The author's purpose before the bot's own words: what exactly runs stands below it, whole."""
+def does(one: Offer) -> str:
+    """What it does: the author's purpose before the bot's own words, as what exactly runs stands below it, whole."""
     return text.value(text.capital(one.described), 300) if one.described else _planned(one)
 
 
@@ -306,7 +306,7 @@ def _buttons(one: Offer, *, is_cut: bool) -> list[JsonObject]:
 def _glass(one: Offer) -> JsonObject:
     """Apart from the decision itself, and only where somebody may: who exactly is found out at the click."""
     return section(
-        "Can it not wait for them? Whoever the catalog names for it may run it alone, with a reason.",
+        "Can it not wait for them? Whoever the catalog names for it (`/runbook who`) may run it alone, with a reason.",
         accessory=button("Break glass", action_id=ids.OVERRIDE, value=ids.click_value(one.ref)),
     )
 
@@ -335,7 +335,7 @@ def _sure_to_skip(one: Offer) -> JsonObject:
 
 
 def _fine_print(one: Offer) -> JsonObject:
-    limit = f"time limit {text.duration(one.plan.timeout_s)}"
+    limit = f"may run for {text.duration(one.plan.timeout_s)}"
     label = "What you approve" if one.is_open else "Digest"
     return context(f"{label}: {text.short_id(one.digest)} · {limit}")
 
@@ -348,7 +348,7 @@ def _call(one: Offer) -> str:
     exact = (
         f" {text.sentence(_planned(one))}" if one.described else ""
     )  # no code block follows in a notification
-    what = f"Next safe step, {asked_for(one)}{place}: {text.sentence(_does(one))}{exact}"
+    what = f"Next safe step, {asked_for(one)}{place}: {text.sentence(does(one))}{exact}"
     return f"{call}{what} It waits for a decision until {text.moment(one.expires_at)}."
 
 
@@ -364,16 +364,16 @@ def _unattended(one: Offer) -> Drawn:
     place, _ = where(one.plan.targets)
     verb = "would run" if one.is_dry_run else "runs"
     runs = f" It {verb} {place}." if one.plan.targets else ""
-    blocks = [section(f"*{text.capital(_step(one))}: {_does(one)}*\n{how}.{runs}")]
+    blocks = [section(f"*{text.capital(_step(one))}: {does(one)}*\n{how}.{runs}")]
     blocks += code_of(one.plan)
     blocks.append(_fine_print(one))
-    words = f"{text.capital(asked_for(one))}: {text.sentence(_does(one))}"
+    words = f"{text.capital(asked_for(one))}: {text.sentence(does(one))}"
     return drawn(f"{words} {how}.", blocks)
 
 
 def _spent(one: Offer) -> Drawn:
     place, _ = where(one.plan.targets)
-    blocks = [section(f"*{text.capital(_step(one))}: {_does(one)}*\n{one.became}")]
+    blocks = [section(f"*{text.capital(_step(one))}: {does(one)}*\n{one.became}")]
     blocks += code_of(one.plan)
     undo, _ = undo_sentence(one.plan)
     blocks.append(context(f"Proposed {place}", undo.split(" Approving")[0]))

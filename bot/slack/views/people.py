@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from bot.runs.events import Actor, Asked, Permission
 from bot.runs.policy import ON_CALL, is_on_call, is_user_group
 from bot.slack import text
@@ -72,9 +74,10 @@ def asked_people(asked: Asked) -> str:
     return text.listed(shown, last="or", most=MOST_MENTIONS) or "nobody"
 
 
-def mentions(asked: Asked) -> str:
-    """Only the mentions, for messages that shall be noticed."""
-    return " ".join(text.mention(name) for name in asked.mention[:MOST_MENTIONS])
+def mentions(asked: Asked, *, without: Collection[str] = ()) -> str:
+    """Only the mentions, for messages that shall be noticed; `without` those who have done their part."""
+    people = [name for name in asked.mention if name not in without]
+    return " ".join(text.mention(name) for name in people[:MOST_MENTIONS])
 
 
 def how_many(asked: Asked) -> str:

@@ -89,7 +89,9 @@ def unknown(
     has_undo = state.undo is not None and state.undo.kind == "step"
     choices = [one for one in SETTLE_CHOICES if has_undo or one.action_id != "settle_undo"]
     seen = text.fenced(probed.text, 1500)
-    head = f"*{step_title(run, state.key)}: did it happen?* It was sent and its answer was lost."
+    found = run.proposal(probed.proposal_id)
+    title = step_title(run, state.key, of=found[1] if found is not None else None)
+    head = f"*{title}: did it happen?* It was sent and its answer was lost."
     if "\n" in probed.text.strip() or text.size(probed.text) > SEEN_IN_A_LINE:
         blocks = [section(head), section("*What is seen now:*"), *(section(piece) for piece in seen.texts)]
     else:
@@ -98,7 +100,7 @@ def unknown(
     people = mentions(asked) if not became else ""
     call = f"{people}: " if people else ""
     ending = became or "Say how to go on."
-    return drawn(f"{call}{step_title(run, state.key)} was sent and its answer was lost. {ending}", blocks)
+    return drawn(f"{call}{title} was sent and its answer was lost. {ending}", blocks)
 
 
 def undo_question(

@@ -6,7 +6,7 @@ from bot.engine.ports import Tail
 from bot.runs.due import next_check
 from bot.runs.events import StepKey
 from bot.runs.plan import JsonObject
-from bot.runs.state import Run, StepState
+from bot.runs.state import Proposal, Run, StepState
 from bot.runs.words import RUN_WORDS
 from bot.slack import ids, text
 from bot.slack.blocks import actions, button, confirm, context, section
@@ -109,18 +109,26 @@ def _status(run: Run) -> str:
         return "undoing what it did" if run.status == "running" else "its undo waits for people"
     if run.is_finished or state is None:
         return words
-    return f"{words}, {step_place(run, state.key)}"
+    return f"{words}, {step_place(run, state.key, of=state.proposal)}"
 
 
-def step_place(run: Run, key: StepKey) -> str:
-    """`step 2 of 3`, or `follow-up step 1 of 2` after a rejection or expiry."""
+def step_place(run: Run, key: StepKey, *, of: Proposal | None = None) -> str:
+    """`step 2 of 3`, or `follow-up step 1 of 2` after a rejection or expiry; `of` a proposal with its part."""
     count = len(run.runbook.steps if key.phase == "steps" else run.runbook.on_reject)
-    return f"{'follow-up ' if key.phase == 'on_reject' else ''}step {key.index + 1} of {count}"
+    part = _part(of)
+    after = "follow-up " if key.phase == "on_reject" else ""
+    return f"{after}step {key.index + 1} of {count}{f', {part}' if part else ''}"
 
 
-def step_title(run: Run, key: StepKey) -> str:
-    """`Step 2 of 3 (scale-out)`, ready for a sentence."""
-    return f"{text.capital(step_place(run, key))} ({text.value(run.steps[key].step.name, 80)})"
+def step_title(run: Run, key: StepKey, *, of: Proposal | None = None) -> str:
+    """`Step 2 of 3 (scale-out)`, ready for a sentence; `of` a proposal with the part of the step that it is."""
+    return f"{text.capital(step_place(run, key, of=of))} ({text.value(run.steps[key].step.name, 80)})"
+
+
+def _part(proposal: Proposal | None) -> str:
+    """`part 1 of 2` where a step is done in parts."""
+    part = proposal.made.plan.part.partition(":")[0] if proposal is not None else ""
+    return text.value(part, 40) if part else ""
 
 
 def _step_lines(run: Run) -> list[str]:
@@ -168,9 +176,10 @@ def step_line(run: Run, state: StepState) -> str:
     sign = _SIGNS["skipped" if is_off else state.status]
     broken = state.proposal.overridden if state.proposal is not None else None
     glass = f" · {OVERRIDE} by {who(broken.actor)}" if broken is not None else ""
-    return (
-        f"{sign} {state.key.index + 1}. {text.value(state.step.name, 60)}: {_step_words(run, state)}{glass}"
-    )
+    is_whole = state.undoing is not None or (run.is_finished and state.status == "succeeded")
+    part = "" if is_whole else _part(state.proposal)
+    name = text.value(state.step.name, 60) + (f", {part}" if part else "")
+    return f"{sign} {state.key.index + 1}. {name}: {_step_words(run, state)}{glass}"
 
 
 def _step_words(run: Run, state: StepState) -> str:
@@ -201,9 +210,7 @@ def _own_words(state: StepState) -> str:
         case "succeeded" if proposal.settled is not None:
             return f"done, says {who(proposal.settled.actor)}"
         case "succeeded" if proposal.result is not None:
-            part = proposal.made.plan.part.partition(":")[0]
-            took = text.duration(proposal.result.duration_s)
-            return f"{text.value(part, 40)} done in {took}" if part else f"done in {took}"
+            return f"done in {text.duration(proposal.result.duration_s)}"
         case "failed" if proposal.result is not None:
             return f"failed: {text.value(proposal.result.summary, 120)}"
         case _:

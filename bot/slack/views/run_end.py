@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 from bot.runs.check import number
-from bot.runs.events import RunFinished, StepApproved, StepOverridden, StepRejected, StepSkipped
+from bot.runs.events import RunFinished
 from bot.runs.plan import JsonObject
 from bot.runs.state import Run
 from bot.slack import ids, text
 from bot.slack.blocks import actions, button, section
+from bot.slack.views.decided import decisions
 from bot.slack.views.drawn import Drawn, drawn
 from bot.slack.views.left import can_undo, left_standing, left_steps, undo_button
 from bot.slack.views.menu import Menu, another_runbook
-from bot.slack.views.people import OVERRIDE, who
 from bot.slack.views.run import run_title
 
-MOST_DECISIONS = 12
+MOST_METRICS = 12
 
 
-def end(run: Run, event: RunFinished, *, is_last: bool, menu: Menu) -> Drawn:
-    """How it ended; while it is the last word, with a button to undo what stands and a menu to go on."""
+def end(run: Run, event: RunFinished, *, version: int, is_last: bool, menu: Menu) -> Drawn:
+    """How it ended, at this version; while it is the last word, with a button to undo what stands and a menu."""
     seconds = (event.at - run.opened.at).total_seconds()
-    took = f" after {text.duration(seconds)}" if seconds >= 1 else ""
+    took = f" after {text.duration(max(seconds, 0.1))}"
     words = _news(run, event)
     reason = f": {text.value(words, 400)}" if words else ""
     head = f"*{run_title(run)} {_ended(event)}*{took}{reason}"
     blocks = [section(text.sentence(head))]
     if event.status not in ("succeeded", "rolled_back") and not _may_have_changed(run):
         blocks.append(section("*Nothing was changed.*"))
-    decided = _decisions(run, event)
+    decided = decisions(run, version=version)
     if decided:
         blocks.append(section(decided))
     measured = _measured(run)
@@ -86,34 +86,8 @@ def _left(run: Run, event: RunFinished, *, is_last: bool) -> list[JsonObject]:
         return [section(left_standing(run))]
     if event.left:
         left = text.listed([text.value(name, 60) for name in event.left])
-        return [section(f"*Left as it was done:* {left}.")]
+        return [section(f"*What stood then:* {left}. What became of it is told further down.")]
     return []
-
-
-def _decisions(run: Run, event: RunFinished) -> str:
-    """Who decided what and when, until this end; the newest where there are too many."""
-    lines = []
-    for one in run.events:
-        if one.at > event.at:
-            break
-        match one:
-            case StepApproved():
-                lines.append(_decision(run, one, f"approved by {who(one.actor)}"))
-            case StepOverridden():
-                lines.append(_decision(run, one, f"{OVERRIDE} by {who(one.actor)}"))
-            case StepRejected():
-                lines.append(_decision(run, one, f"rejected by {who(one.actor)}"))
-            case StepSkipped():
-                lines.append(_decision(run, one, f"skipped by {who(one.actor)}"))
-    more = len(lines) - MOST_DECISIONS
-    shown = [f"• … {text.count(more, 'decision')} before"] if more > 0 else []
-    return "\n".join(["*Who decided:*", *shown, *lines[-MOST_DECISIONS:]]) if lines else ""
-
-
-def _decision(run: Run, event: StepApproved | StepOverridden | StepRejected | StepSkipped, words: str) -> str:
-    found = run.proposal(event.proposal_id)
-    name = text.value(found[0].step.name, 60) if found is not None else "a step"
-    return f"• {name}: {words}, {text.clock(event.at)}"
 
 
 def _measured(run: Run) -> str:
@@ -124,7 +98,7 @@ def _measured(run: Run) -> str:
         was = "not known" if judged.before is None else number(judged.before)
         now = "not known" if judged.after is None else number(judged.after)
         lines.append(f"• {text.code(judged.series.metric)}: {was} before, {now} after ({judged.verdict})")
-    return "\n".join(["*Metric:*", *lines[:MOST_DECISIONS]]) if lines else ""
+    return "\n".join(["*Metric:*", *lines[:MOST_METRICS]]) if lines else ""
 
 
 def _export_button(run: Run) -> JsonObject:
