@@ -27,10 +27,12 @@ if TYPE_CHECKING:
 
 _READ = (
     ("", ("pods", "events", "services", "endpoints", "persistentvolumeclaims", "resourcequotas"), ("list",)),
-    ("", ("pods/log", "nodes"), ("get",)),
-    ("apps", ("deployments", "statefulsets", "daemonsets"), ("get",)),
-    ("apps", ("replicasets",), ("list",)),
+    ("", ("pods/log", "configmaps", "serviceaccounts"), ("get",)),
+    ("", ("nodes",), ("get", "list")),
+    ("apps", ("deployments", "statefulsets", "daemonsets"), ("get", "list")),
+    ("apps", ("replicasets", "controllerrevisions"), ("list",)),
     ("autoscaling", ("horizontalpodautoscalers",), ("list",)),
+    ("batch", ("jobs", "cronjobs"), ("get",)),
     ("networking.k8s.io", ("ingresses", "ingressclasses"), ("list",)),
     ("policy", ("poddisruptionbudgets",), ("list",)),
     ("storage.k8s.io", ("storageclasses",), ("list",)),

@@ -14,6 +14,15 @@ from typing import Self
 from bot.runs.plan import JsonObject
 
 
+def moment(told: object) -> datetime | None:
+    """A time as the API writes it; None for anything else."""
+    try:
+        found = datetime.fromisoformat(told) if isinstance(told, str) else None
+    except ValueError:
+        return None
+    return found if found is not None and found.tzinfo is not None else None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Subject:
     """The workload that is looked into."""

@@ -9,6 +9,13 @@ from bot.diagnosis.evidence import Evidence
 from bot.diagnosis.findings import HEALTHY, Finding
 from bot.runs.plan import JsonObject
 
+_SECTIONS = (
+    ("What changed last", "Change"),
+    ("Its revisions", "History"),
+    ("The alert", "Alert"),
+    ("Numbers around the start", "Metric"),
+    ("What the bot did here before", "Run"),
+)
 BRIEF_FINDINGS = 3
 BRIEF_QUOTE = 200
 BRIEF_GAPS = 4
@@ -54,13 +61,18 @@ def _lines(evidence: Evidence, findings: Sequence[Finding]) -> Iterator[str]:
     yield f"{_sentence(summary(evidence, findings))} Read at {when}; nothing was changed."
     for number, found in enumerate(findings, start=1):
         yield from ("", f"## {number}. {_plain(found.title)}", "")
-        yield f"{found.confidence.capitalize()} (`{found.kind}`): {_plain(found.reason)}."
+        often = f" Seen {found.count} times; this is one of them." if found.count > 1 else ""
+        yield f"{found.confidence.capitalize()} (`{found.kind}`): {_plain(found.reason)}.{often}"
         for one in found.quotes:
-            yield from ("", *_quoted(one.text), "", f"from `{one.item}`")
+            yield from ("", *_quoted(one.text), "", f"from `{_code(one.item)}`")
         if found.look_at and found.kind != HEALTHY:
             yield from ("", f"Look: `{_code(found.look_at)}`")
-    for change in evidence.of("Change"):
-        yield from ("", "## What changed last", "", *_quoted(change.text))
+    for heading, kind in _SECTIONS:
+        items = list(evidence.of(kind))
+        if items:
+            yield from ("", f"## {heading}")
+        for item in items:
+            yield from ("", *_quoted(item.text), "", f"from `{_code(item.id)}`")
     if evidence.gaps:
         yield from ("", "## What could not be read", "")
         reasons: dict[str, list[str]] = {}

@@ -22,6 +22,7 @@ CRASHES: dict[str, Any] = {
 }
 LIVE = {"livenessProbe": {"httpGet": {"port": 8080}}}
 READY = {"readinessProbe": {"httpGet": {"port": 8080}}}
+SCALES_API = {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "api"}}
 NO_ENDPOINTS = ("service-without-endpoints",)
 
 
@@ -105,7 +106,7 @@ def healthy_with_an_autoscaler_and_a_budget() -> Snap:
     budget = {"selector": {"matchLabels": LABELS}, "minAvailable": 2}
     return (
         snap()
-        .put("HorizontalPodAutoscaler", "api", spec={}, status={"conditions": fine})
+        .put("HorizontalPodAutoscaler", "api", spec=SCALES_API, status={"conditions": fine})
         .put("PodDisruptionBudget", "api", spec=budget, status={"disruptionsAllowed": 0, "expectedPods": 2})
     )
 
@@ -255,6 +256,15 @@ def a_registry_whose_name_does_not_resolve() -> Snap:
 def a_name_no_image_can_have() -> Snap:
     says = 'Failed to apply default image tag "registry.acme.example/API:2": couldn\'t parse image name: repository '
     return snap().app(waiting="InvalidImageName", says=f"{says}name must be lowercase")
+
+
+@case("image-rate-limited")
+def a_registry_that_has_had_enough() -> Snap:
+    said = (
+        'Failed to pull image "docker.io/acme/api:2": failed to pull and unpack image: unexpected status code 429 Too '
+        "Many Requests - Server message: toomanyrequests: You have reached your unauthenticated pull rate limit."
+    )
+    return snap().app(waiting="ErrImagePull", says="").event("Failed", said, container="app")
 
 
 # ---------------------------------------------------------------- it is not created
@@ -417,6 +427,24 @@ def it_wants_to_be_spread_wider_than_there_are_zones() -> Snap:
     return snap().pending("0/3 nodes are available: 3 node(s) didn't match pod topology spread constraints.")
 
 
+@case("unschedulable-resources")
+def its_workers_are_full_and_the_control_plane_takes_no_such_pod() -> Snap:
+    return snap().pending(
+        "0/5 nodes are available: 2 Insufficient cpu, 3 node(s) had untolerated taint "
+        "{node-role.kubernetes.io/control-plane: }. preemption: 0/5 nodes are available: 2 No preemption victims found "
+        "for incoming pod, 3 Preemption is not helpful for scheduling."
+    )
+
+
+@case("unschedulable-volume")
+def its_volume_is_in_another_zone() -> Snap:
+    return snap().pending(
+        "0/4 nodes are available: 1 node(s) had untolerated taint {node-role.kubernetes.io/control-plane: }, 3 node(s) "
+        "had volume node affinity conflict. preemption: 0/4 nodes are available: 4 Preemption is not helpful for "
+        "scheduling."
+    )
+
+
 # ---------------------------------------------------------------- volumes
 
 
@@ -456,6 +484,15 @@ def a_storage_class_that_is_not_there_and_nobody_said_so() -> Snap:
 @case("pvc-pending")
 def a_claim_that_is_not_there() -> Snap:
     return snap().pending('0/3 nodes are available: persistentvolumeclaim "data-api" not found.')
+
+
+@case("volume-not-mounted")
+def a_volume_that_another_node_still_holds() -> Snap:
+    said = (
+        'Multi-Attach error for volume "pvc-5d0e" Volume is already exclusively attached to one node and can\'t be '
+        "attached to another"
+    )
+    return snap().app(waiting="ContainerCreating").event("FailedAttachVolume", said)
 
 
 # ---------------------------------------------------------------- probes
@@ -507,6 +544,18 @@ def a_rollout_that_is_late_and_nobody_knows_why() -> Snap:
     return snap().says(
         Progressing='False ProgressDeadlineExceeded: ReplicaSet "api-7d9" has timed out progressing.'
     )
+
+
+@case("rollout-paused", besides=())
+def a_rollout_that_somebody_paused_and_forgot() -> Snap:
+    made = snap()
+    own = made.items["deployment/api"]
+    status = {
+        **own.status,
+        "updatedReplicas": 1,
+        "conditions": listed({"Progressing": "Unknown DeploymentPaused: Deployment is paused"}),
+    }
+    return made.put("Deployment", "api", spec={**own.spec, "paused": True}, status=status)
 
 
 # ---------------------------------------------------------------- traffic
@@ -582,14 +631,14 @@ def an_autoscaler_without_metrics() -> Snap:
             "to get metrics for resource cpu: no metrics returned from resource metrics API",
         }
     )
-    return snap().put("HorizontalPodAutoscaler", "api", spec={}, status={"conditions": said})
+    return snap().put("HorizontalPodAutoscaler", "api", spec=SCALES_API, status={"conditions": said})
 
 
 @case("hpa-without-target", besides=())
 def an_autoscaler_of_something_that_is_not_there() -> Snap:
     said = "False FailedGetScale: the HPA controller was unable to get the target's current scale: deployments.apps "
     told = listed({"AbleToScale": f'{said}"api-v1" not found'})
-    return snap().put("HorizontalPodAutoscaler", "api", spec={}, status={"conditions": told})
+    return snap().put("HorizontalPodAutoscaler", "api", spec=SCALES_API, status={"conditions": told})
 
 
 @case("budget-blocks", besides=())
@@ -696,6 +745,31 @@ def a_database_that_refuses() -> Snap:
     )
 
 
+@case("connection-timeout", "crash-loop")
+def a_queue_that_does_not_answer() -> Snap:
+    return (
+        snap()
+        .app(**CRASHES, ended=("Error", 1))
+        .log("dial tcp 10.40.0.12:5672: i/o timeout", "cannot reach the broker, giving up")
+    )
+
+
+@case("login-refused", "crash-loop")
+def a_password_that_was_rotated() -> Snap:
+    return (
+        snap().app(**CRASHES, ended=("Error", 1)).log('FATAL:  password authentication failed for user "api"')
+    )
+
+
+@case("disk-full", "crash-loop")
+def a_volume_without_room() -> Snap:
+    return (
+        snap()
+        .app(**CRASHES, ended=("Error", 1))
+        .log("OSError: [Errno 28] No space left on device: '/data/wal/000041.log'")
+    )
+
+
 @case("connection-refused", "traceback", "crash-loop")
 def a_refused_connection_that_ends_in_a_traceback() -> Snap:
     return (
@@ -795,7 +869,7 @@ def an_absent_image_and_an_autoscaler_without_metrics() -> Snap:
         {"ScalingActive": "False FailedGetResourceMetric: no metrics returned from resource metrics API"}
     )
     made = snap().app(waiting="ErrImagePull", says="registry.acme.example/api:2: not found")
-    return made.put("HorizontalPodAutoscaler", "api", spec={}, status={"conditions": said})
+    return made.put("HorizontalPodAutoscaler", "api", spec=SCALES_API, status={"conditions": said})
 
 
 @case("unschedulable-resources", "crash-loop")

@@ -22,7 +22,7 @@ Json = dict[str, Any]
 ALL_READ = (
     *("Deployment", "StatefulSet", "DaemonSet", "Job", "Pod", "Event", "Service", "Endpoints", "Ingress"),
     *("IngressClass", "PersistentVolumeClaim", "StorageClass", "ResourceQuota", "HorizontalPodAutoscaler"),
-    "PodDisruptionBudget",
+    *("PodDisruptionBudget", "Neighbour"),
 )
 
 
@@ -81,6 +81,10 @@ class Snap:
             self.is_broken = True
             self.items = {key: one for key, one in self.items.items() if one.kind != "Pod"}
             self.endpoints(self.subject.name, addresses=0)
+            own = self.items[f"{self.subject.kind.lower()}/{self.subject.name}"]
+            self.put(
+                self.subject.kind, self.subject.name, spec=own.spec, status={**own.status, "readyReplicas": 0}
+            )
         return self._pod(name, status, spec or {})
 
     def app(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,11 +11,14 @@ from typing import Any
 
 import pytest
 
+from bot.actions.diagnose import NEEDED
 from bot.clients.kubernetes import ClusterReader, Clusters
 from bot.diagnosis.changes import difference
 from bot.diagnosis.collecting import collect
-from bot.diagnosis.evidence import Evidence, Subject
+from bot.diagnosis.evidence import Evidence, Gap, Item, Subject
 from bot.diagnosis.findings import analyze
+from bot.diagnosis.sources import Source, alert
+from bot.errors import BotError
 from bot.sandbox.cluster.faults import Fault
 from bot.sandbox.cluster.manifests import pod_template
 from bot.sandbox.cluster.server import Cluster
@@ -34,11 +37,18 @@ class Ground:
     reader: ClusterReader
 
     async def read(
-        self, subject: Subject = API, *, secret: str = "hunter2-hunter2", budget_s: float = 10
+        self,
+        subject: Subject = API,
+        *,
+        secret: str = "hunter2-hunter2",
+        budget_s: float = 10,
+        sources: Sequence[Source] = (),
     ) -> Evidence:
         redactor = Redactor([secret])
         now = datetime.now(UTC)
-        return await collect(self.reader, subject, redactor=redactor, now=lambda: now, budget_s=budget_s)
+        return await collect(
+            self.reader, subject, redactor=redactor, now=lambda: now, budget_s=budget_s, sources=sources
+        )
 
 
 @pytest.fixture
@@ -119,7 +129,9 @@ async def test_a_cluster_that_says_nothing_leaves_gaps_within_the_budget(there: 
     there.cluster.faults.add(Fault(kind="silence", times=1000))
     evidence = await there.read(budget_s=0.5)
     assert evidence.items == ()
-    assert [gap.what for gap in evidence.gaps] == ["the rest"]
+    [gap] = evidence.gaps
+    assert gap.why == "no answer within 0.5 s, which is all the time there was"
+    assert {"deployment payments/api", "events", "services"} <= set(gap.what.split(", "))
     assert analyze(evidence) == ()
 
 
@@ -171,3 +183,86 @@ def test_a_difference_names_the_place_and_no_more_than_that_of_variables() -> No
         "spec.containers.app.image: a:1 → a:2",
     ]
     assert difference(before, before) == []
+
+
+async def test_what_is_beside_the_cluster_is_read_too_redacted_and_with_its_own_gaps(there: Ground) -> None:
+    async def broken() -> tuple[Item, ...]:
+        raise BotError("Prometheus was not reached", hint="")
+
+    now = datetime.now(UTC)
+    told = alert("errors", source="PagerDuty", at=now, details={"note": "hunter2-hunter2"})
+    evidence = await there.read(sources=(told, Source(what="metric errors", read=broken)))
+    [item] = evidence.of("Alert")
+    assert "hunter2" not in item.text
+    assert evidence.gaps == (Gap(what="metric errors", why="Prometheus was not reached"),)
+    [found] = analyze(evidence)
+    assert (found.kind, found.confidence) == ("healthy", "likely")
+
+
+async def test_what_the_template_names_is_asked_for_by_name_and_secrets_are_not(there: Ground) -> None:
+    template = pod_template("api", image="shop:5")
+    container = template["spec"]["containers"][0]
+    container["envFrom"] = [
+        {"configMapRef": {"name": "api-settings"}},
+        {"configMapRef": {"name": "not-needed", "optional": True}},
+        {"secretRef": {"name": "api-db"}},
+    ]
+    template["spec"]["serviceAccountName"] = "api"
+    there.cluster.apply("serviceaccounts", {"metadata": {"name": "api", "namespace": "payments"}, "spec": {}})
+    there.cluster.deployment("payments", "api", replicas=3, template=template)
+    await there.cluster.settled()
+    there.cluster.requests.clear()
+    evidence = await there.read()
+    [item] = evidence.of("References")
+    assert item.body["named"] == [
+        "configmap api-settings",
+        "configmap not-needed",
+        "secret api-db",
+        "serviceaccount api",
+    ]
+    assert item.body["missing"] == ["configmap api-settings"]
+    assert not any(one.resource.startswith("secrets") for one in there.cluster.requests)
+    [found] = analyze(evidence)
+    assert (found.kind, found.confidence, found.about) == ("missing-configmap", "possible", "api-settings")
+
+
+async def test_the_history_of_a_rollout_is_told_newest_first(there: Ground) -> None:
+    [item] = (await there.read()).of("History")
+    first, second = item.text.splitlines()
+    assert first.startswith("revision 2, made ")
+    assert first.endswith(", 3 pods: shop:2")
+    assert second.endswith(", 0 pods: shop:1")
+
+
+async def test_a_stateful_sets_revisions_are_compared_too(there: Ground) -> None:
+    for image in ("db:1", "db:2"):
+        there.cluster.stateful_set("payments", "db", replicas=1, image=image)
+        await there.cluster.settled()
+    evidence = await there.read(Subject(kind="StatefulSet", namespace="payments", name="db"))
+    [change] = evidence.of("Change")
+    assert change.text == "revision 1 → 2:\nspec.containers.db.image: db:1 → db:2"
+
+
+async def test_a_service_of_the_workload_next_door_is_none_of_ours(there: Ground) -> None:
+    there.cluster.deployment("payments", "api-worker", replicas=0)
+    for name, app in (("worker", "api-worker"), ("gone", "api-gone")):
+        spec = {"selector": {"app": app}}
+        there.cluster.apply("services", {"metadata": {"name": name, "namespace": "payments"}, "spec": spec})
+    await there.cluster.settled()
+    evidence = await there.read()
+    found = [one for one in analyze(evidence) if one.kind == "selector-matches-nothing"]
+    assert [(one.about, one.confidence) for one in found] == [("gone", "certain")]
+
+
+async def test_every_request_is_among_the_rights_that_the_bot_asks_for(there: Ground) -> None:
+    there.cluster.deployment("payments", "api", replicas=3, image="shop:3")
+    there.cluster.never_ready("payments", "api", image="shop:3")
+    there.cluster.apply(
+        "services",
+        {"metadata": {"name": "api-x", "namespace": "payments"}, "spec": {"selector": {"app": "api-x"}}},
+    )
+    await there.cluster.until(lambda: any(_is_late(pod) for pod in there.cluster.pods("payments", of="api")))
+    there.cluster.requests.clear()
+    await there.read()
+    allowed = {(one.resource, one.verb) for one in NEEDED}
+    assert {(one.resource, one.verb) for one in there.cluster.requests} <= allowed

@@ -11,7 +11,7 @@ import pytest
 
 from bot.diagnosis.evidence import Evidence
 from bot.diagnosis.findings import DEPTH, HEALTHY, analyze
-from bot.diagnosis.findings.logs import _thrown
+from bot.diagnosis.findings.thrown import thrown
 from bot.diagnosis.report import markdown, summary
 from tests.diagnosis.corpus import Case, cases
 from tests.diagnosis.snapshots import snap
@@ -89,8 +89,8 @@ def test_what_a_log_says_first_is_the_cause() -> None:
         "Traceback (most recent call last):",
         "RuntimeError: cannot start",
     )
-    assert _thrown(list(chained)) == "KeyError: 'url'"
-    assert _thrown(["all is well", "Error: is a word"]) == ""
+    assert getattr(thrown(chained), "words", "") == "KeyError: 'url'"
+    assert thrown(["all is well", "Error: is a word"]) is None
 
 
 def test_a_report_quotes_without_letting_anything_out_of_the_quote() -> None:

@@ -133,7 +133,11 @@ def test_nothing_that_diagnoses_holds_anything_that_writes() -> None:
             elif isinstance(node, ast.Import):
                 imported |= {one.name for one in node.names}
     clients = {one for one in imported if one.startswith("bot.clients")}
-    assert clients == {"bot.clients.kubernetes.ClusterReader"}
+    assert clients == {
+        "bot.clients.kubernetes.ClusterReader",
+        "bot.clients.series.Answer",
+        "bot.clients.series.Point",
+    }
     assert not [one for one in imported if one.startswith(("subprocess", "socket", "aiohttp", "bot.actions"))]
     verbs = {name for name in vars(ClusterReader) if not name.startswith("_")}
-    assert verbs == {"cluster", "get", "collection", "listed", "log", "follow"}
+    assert verbs == {"cluster", "get", "collection", "is_there", "listed", "log", "follow"}

@@ -29,8 +29,14 @@ if TYPE_CHECKING:
 
 Method = Literal["GET", "PATCH", "POST", "DELETE"]
 
+JSON = "application/json"
+METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
+"""For objects whose content is nobody's business here."""
+
 CONNECT_TIMEOUT_S = 5.0
 ERROR_BODY_LIMIT = 400
+ANSWER_LIMIT_BYTES = 64 * 1024 * 1024
+"""A page of 500 large pods is a fifth of this; what is longer comes from no API server."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +89,8 @@ class Connection:
         *,
         query: Sequence[tuple[str, str]] = (),
         body: Any = None,
-        content_type: str = "application/json",
+        content_type: str = JSON,
+        accept: str = JSON,
         is_write: bool,
         timeout_s: float | None = None,
     ) -> Answer:
@@ -97,7 +104,15 @@ class Connection:
         for _ in range(2):
             async with self._logged_in(not_as=refused) as login:
                 answer = await self._once(
-                    login.api, method, path, query, body, content_type, is_write=is_write, limit_s=limit_s
+                    login.api,
+                    method,
+                    path,
+                    query,
+                    body,
+                    content_type,
+                    accept=accept,
+                    is_write=is_write,
+                    limit_s=limit_s,
                 )
             if answer.status != 401:
                 break
@@ -117,9 +132,7 @@ class Connection:
         async with self._logged_in() as login:
             try:
                 async with self._turn(limit_s):
-                    response = await self._request(
-                        login.api, "GET", path, query, None, "application/json", timeout
-                    )
+                    response = await self._request(login.api, "GET", path, query, None, JSON, timeout)
                 if response.status != 200:
                     return await self._answer(response, is_write=False)
                 body = bytearray()
@@ -149,9 +162,7 @@ class Connection:
         async with self._logged_in() as login:
             try:
                 async with self._turn(idle_s):
-                    response = await self._request(
-                        login.api, "GET", path, query, None, "application/json", timeout
-                    )
+                    response = await self._request(login.api, "GET", path, query, None, JSON, timeout)
                 if response.status != 200:
                     answer = await self._answer(response, is_write=False)
                     if answer.status in (401, 410, 429):  # the list that follows makes a login anew
@@ -214,6 +225,7 @@ class Connection:
         body: Any,
         content_type: str,
         *,
+        accept: str,
         is_write: bool,
         limit_s: float,
     ) -> Answer:
@@ -222,7 +234,9 @@ class Connection:
         timeout = aiohttp.ClientTimeout(total=limit_s, sock_connect=min(CONNECT_TIMEOUT_S, limit_s * 0.8))
         try:
             async with self._turn(limit_s):
-                response = await self._request(api, method, path, query, body, content_type, timeout)
+                response = await self._request(
+                    api, method, path, query, body, content_type, timeout, accept=accept
+                )
             try:
                 return await self._answer(response, is_write=is_write)
             finally:
@@ -253,12 +267,14 @@ class Connection:
         body: Any,
         content_type: str,
         timeout: aiohttp.ClientTimeout,
+        *,
+        accept: str = JSON,
     ) -> aiohttp.ClientResponse:
         made = await api.param_serialize(
             method,
             path,
             query_params=list(query),
-            header_params={"Accept": "application/json", "Content-Type": content_type},
+            header_params={"Accept": accept, "Content-Type": content_type},
             body=body,
             auth_settings=["BearerToken"],
         )
@@ -267,8 +283,12 @@ class Connection:
         return response
 
     async def _answer(self, response: aiohttp.ClientResponse, *, is_write: bool) -> Answer:
-        text = await response.read()
-        status = response.status
+        status, text = response.status, bytearray()
+        async for chunk in response.content.iter_any():
+            text += chunk
+            if len(text) > ANSWER_LIMIT_BYTES:
+                response.close()
+                raise self._lost("an answer without end", is_write=is_write)
         try:
             body = json.loads(text)
         except ValueError:

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from bot.clients.kubernetes.connection import Answer, Connection
+from bot.clients.kubernetes.connection import JSON, METADATA_ONLY, Answer, Connection
 from bot.errors import ActionFailed, ActionRetry
 from bot.runs.plan import JsonObject
 
@@ -54,6 +54,11 @@ class ClusterReader:
         """
         answer = await self._read(path, (), timeout_s)
         return None if answer.status == 404 else answer.body
+
+    async def is_there(self, path: str) -> bool:
+        """Whether there is such an object; the server is asked for its metadata alone. Raises like `get`."""
+        answer = await self._read(path, (), None, accept=METADATA_ONLY)
+        return answer.status != 404
 
     async def collection(
         self, path: str, query: Query = (), *, timeout_s: float | None = None
@@ -130,10 +135,10 @@ class ClusterReader:
             async for event in events:
                 yield event
 
-    async def _read(self, path: str, query: Query, timeout_s: float | None) -> Answer:
+    async def _read(self, path: str, query: Query, timeout_s: float | None, *, accept: str = JSON) -> Answer:
         for attempt in range(PATIENCE_WITH_OVERLOAD):
             answer = await self._connection.send(
-                "GET", path, query=query, is_write=False, timeout_s=timeout_s
+                "GET", path, query=query, accept=accept, is_write=False, timeout_s=timeout_s
             )
             if answer.status != 429:
                 break

@@ -9,12 +9,13 @@ while the log says why. Those are kept, after what explains them.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
-from bot.diagnosis.evidence import Evidence, Item
-from bot.diagnosis.findings import containers, control, logs, routes, scheduling
+from bot.diagnosis.evidence import Evidence
+from bot.diagnosis.findings import containers, control, logs, needed, probes, routes, scheduling, volumes
 from bot.diagnosis.findings.base import Analyzer, Finding, Quote
-from bot.diagnosis.findings.pods import is_over, is_ready
+from bot.diagnosis.findings.pods import counted, has_left, is_ready
 
 __all__ = ["ANALYZERS", "DEPTH", "HEALTHY", "Finding", "Quote", "analyze"]
 
@@ -22,13 +23,17 @@ ANALYZERS: tuple[Analyzer, ...] = (
     control.absent,
     control.nodes,
     containers.images,
-    containers.configuration,
+    needed.configuration,
+    needed.named,
+    containers.starts,
     containers.endings,
-    containers.probes,
-    containers.evictions,
+    probes.probes,
+    probes.gates,
+    probes.evictions,
     scheduling.unscheduled,
     scheduling.refused,
-    scheduling.claims,
+    volumes.claims,
+    volumes.mounts,
     logs.causes,
     routes.services,
     routes.ingresses,
@@ -36,6 +41,7 @@ ANALYZERS: tuple[Analyzer, ...] = (
     control.autoscalers,
     control.budgets,
     control.rollouts,
+    control.paused,
 )
 
 HEALTHY = "healthy"
@@ -49,8 +55,9 @@ DEPTH: Mapping[str, int] = MappingProxyType(
             (
                 *("quota-exceeded", "missing-service-account", "admission-refused"),
                 *("unschedulable-resources", "unschedulable-selector", "unschedulable-taint"),
-                *("unschedulable-affinity", "storage-class-missing", "pvc-pending"),
+                *("unschedulable-affinity", "unschedulable-volume", "storage-class-missing", "pvc-pending"),
                 *("image-bad-name", "image-absent", "image-unauthorised", "image-timeout"),
+                *("image-rate-limited", "volume-not-mounted"),
                 *("missing-configmap", "missing-secret", "missing-key", "container-cannot-start"),
                 "oom-killed",
             ),
@@ -59,7 +66,11 @@ DEPTH: Mapping[str, int] = MappingProxyType(
         "evicted": 2,
         # What its own log gives as the cause.
         **dict.fromkeys(
-            ("certificate-expired", "certificate-unknown-authority", "dns-failure", "connection-refused"), 3
+            (
+                *("certificate-expired", "certificate-unknown-authority", "dns-failure"),
+                *("connection-refused", "connection-timeout", "login-refused", "disk-full"),
+            ),
+            3,
         ),
         "traceback": 4,
         "liveness-kills": 5,
@@ -70,8 +81,9 @@ DEPTH: Mapping[str, int] = MappingProxyType(
         **dict.fromkeys(("hpa-without-target", "hpa-without-metrics", "budget-blocks"), 9),
         "readiness-never-true": 10,
         **dict.fromkeys(("job-deadline", "job-failed"), 11),
-        **dict.fromkeys(("service-without-endpoints", "rollout-stuck"), 12),
-        HEALTHY: 13,
+        **dict.fromkeys(("rollout-stuck", "rollout-paused"), 12),
+        "service-without-endpoints": 13,
+        HEALTHY: 14,
     }
 )
 """Every class there is, and how near to the cause it stands: of two that both are there, the lower one comes first."""
@@ -86,8 +98,11 @@ def analyze(evidence: Evidence) -> tuple[Finding, ...]:
         for found in analyzer(evidence):
             key = (found.kind, found.about)
             known = merged.get(key)
-            if known is None or _SURE[found.confidence] < _SURE[known.confidence]:
+            if known is None:
                 merged[key] = found
+                continue
+            surer = found if _SURE[found.confidence] < _SURE[known.confidence] else known
+            merged[key] = replace(surer, count=known.count + 1)
     if not merged:
         return _healthy(evidence)
     ordered = sorted(merged.values(), key=_rank)
@@ -103,8 +118,8 @@ def _healthy(evidence: Evidence) -> tuple[Finding, ...]:
     workload = evidence.workload
     if workload is None or "Pod" not in evidence.read:
         return ()
-    ready, wanted = _count(workload)
-    are_ready = all(is_ready(pod) for pod in evidence.of("Pod") if not is_over(pod))
+    ready, wanted = counted(workload)
+    are_ready = all(is_ready(pod) for pod in evidence.of("Pod") if not has_left(pod))
     if ready < wanted or not (are_ready or workload.kind == "Job"):
         return ()
     words = f"{ready} of {wanted} pods are ready" if wanted else "it asks for no pod now"
@@ -117,15 +132,3 @@ def _healthy(evidence: Evidence) -> tuple[Finding, ...]:
             about=evidence.subject.name,
         ),
     )
-
-
-def _count(workload: Item) -> tuple[int, int]:
-    """How many of its pods are ready, and how many shall be, as its controller counts."""
-    match workload.kind:
-        case "DaemonSet":
-            names = ("numberReady", "desiredNumberScheduled")
-            return int(workload.status.get(names[0]) or 0), int(workload.status.get(names[1]) or 0)
-        case "Job":
-            return 0, 0
-        case _:
-            return int(workload.status.get("readyReplicas") or 0), int(workload.spec.get("replicas", 1))

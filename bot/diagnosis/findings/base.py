@@ -36,6 +36,8 @@ class Finding:
     """What a person would look at next."""
     about: str = ""
     """Which part: a container, a claim, a service."""
+    count: int = 1
+    """How often it was seen: two hundred pods that find no node are one finding."""
 
 
 Analyzer = Callable[[Evidence], Iterator[Finding]]

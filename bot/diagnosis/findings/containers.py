@@ -1,13 +1,15 @@
-"""Containers that do not start, do not stay or do not get ready: what the kubelet says about them."""
+"""Containers that do not start or do not stay: images, creation, endings, as the kubelet tells of them."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
-from bot.diagnosis.evidence import Evidence, Item
+from bot.diagnosis.evidence import Evidence
 from bot.diagnosis.findings.base import Finding, Quote, kubectl, quote
-from bot.diagnosis.findings.pods import Container, containers, is_over, is_ready
+from bot.diagnosis.findings.needed import missing
+from bot.diagnosis.findings.pods import Container, containers, containers_of, is_about, is_over, is_ready
 
 _IMAGE_REASONS = (
     "ImagePullBackOff",
@@ -23,11 +25,24 @@ _UNREACHED = re.compile(
     r"i/o timeout|deadline exceeded|TLS handshake|connection refused|no such host|timed out|Client\.Timeout|EOF",
     re.IGNORECASE,
 )
-_CANNOT_START = ("CreateContainerError", "RunContainerError", "StartError", "ContainerCannotRun")
-_NO_OBJECT = re.compile(r'(configmap|secret) "([^"]+)" not found', re.IGNORECASE)
-_NO_KEY = re.compile(
-    r"couldn't find key (\S+) in (ConfigMap|Secret) \S+|non-existent (\w+) key: (\S+)", re.IGNORECASE
+_CANNOT_START = (
+    *("CreateContainerError", "RunContainerError", "StartError", "ContainerCannotRun"),
+    *("PostStartHookError", "PreCreateHookError"),
 )
+_RATE_LIMITED = re.compile(r"toomanyrequests|\b429\b|rate limit", re.IGNORECASE)
+_ABSENT = re.compile(
+    r"not found|manifest unknown|does not exist|no matching manifest|no match for platform|not present",
+    re.IGNORECASE,
+)
+_ENDS = {
+    126: "the command may not be executed",
+    127: "the command was not found",
+    134: "it aborted itself",
+    137: "it was killed",
+    139: "a segmentation fault",
+    143: "it was told to stop",
+}
+"""What a shell or the kernel means by an exit status."""
 
 
 def images(evidence: Evidence) -> Iterator[Finding]:
@@ -38,23 +53,36 @@ def images(evidence: Evidence) -> Iterator[Finding]:
         if why == "InvalidImageName":
             yield _of_image(evidence, one, "image-bad-name", f"{image!r} is no name of an image", ())
         elif why in _IMAGE_REASONS:
-            said = [
-                event
-                for event in evidence.events_of("Pod", one.pod.name)
-                if event.body.get("reason") == "Failed"
-            ]
-            told = [event for event in said if "image" in str(event.body.get("message"))]
-            text = " ".join(
-                [str(one.waiting.get("message", "")), *(str(event.body.get("message")) for event in told)]
-            )
-            quotes = tuple(quote(event, event.body.get("message")) for event in told[-1:])
-            if _UNAUTHORISED.search(text):
-                kind, words = "image-unauthorised", f"the registry does not let the cluster pull {image}"
-            elif _UNREACHED.search(text):
-                kind, words = "image-timeout", f"the registry of {image} is not reached"
-            else:
-                kind, words = "image-absent", f"there is no image {image}"
-            yield _of_image(evidence, one, kind, words, quotes)
+            yield _unpulled(evidence, one, image)
+
+
+def _unpulled(evidence: Evidence, one: Container, image: str) -> Finding:
+    said = [
+        (event, str(event.body.get("message")))
+        for event in evidence.events_of("Pod", one.pod.name)
+        if event.body.get("reason") == "Failed" and is_about(event, one.name)
+    ]
+    told = [event for event, text in said if "image" in text and not text.startswith("Error: ")]
+    text = " ".join(
+        [str(one.waiting.get("message", "")), *(str(event.body.get("message")) for event in told)]
+    )
+    quotes = tuple(quote(event, event.body.get("message")) for event in told[-1:])
+    if _RATE_LIMITED.search(text):
+        kind, words = (
+            "image-rate-limited",
+            f"the registry has had enough of pulls and does not give {image} now",
+        )
+    elif _UNAUTHORISED.search(text):
+        kind, words = "image-unauthorised", f"the registry does not let the cluster pull {image}"
+    elif _UNREACHED.search(text):
+        kind, words = "image-timeout", f"the registry of {image} is not reached"
+    else:
+        kind, words = "image-absent", f"there is no image {image}"
+    found = _of_image(evidence, one, kind, words, quotes)
+    if kind == "image-absent" and not _ABSENT.search(text):
+        why = "it is not pulled and nothing says why any more; most often there is none of that name"
+        return replace(found, confidence="likely", reason=why, title=f"image {image} cannot be pulled")
+    return found
 
 
 def _of_image(
@@ -71,45 +99,28 @@ def _of_image(
     )
 
 
-def configuration(evidence: Evidence) -> Iterator[Finding]:
-    """ConfigMaps, Secrets and keys that a pod names and that are not there; containers that cannot be created."""
+def starts(evidence: Evidence) -> Iterator[Finding]:
+    """Containers that the node cannot make or start, and pods whose sandbox it cannot make."""
     for one in containers(evidence):
         why, said = str(one.waiting.get("reason", "")), str(one.waiting.get("message", ""))
-        if why == "CreateContainerConfigError":
-            yield _missing(evidence, one.pod, said, one.where) or _cannot_start(evidence, one, said)
+        if why == "CreateContainerConfigError" and not any(missing(evidence, one.pod, said, "")):
+            yield _cannot_start(evidence, one, said)
         elif why in _CANNOT_START or one.ended.get("reason") in _CANNOT_START:
             yield _cannot_start(evidence, one, said or str(one.ended.get("message", "")))
     for pod in evidence.of("Pod"):
-        if is_over(pod) or is_ready(pod):
+        if is_over(pod) or is_ready(pod) or any(one.is_running for one in containers_of(evidence, pod)):
             continue
-        for event in evidence.events_of("Pod", pod.name):
-            if event.body.get("reason") == "FailedMount":
-                found = _missing(
-                    evidence, event, str(event.body.get("message", "")), f"a volume of pod {pod.name}"
+        for event in list(evidence.events_of("Pod", pod.name))[-1:]:
+            if event.body.get("reason") == "FailedCreatePodSandBox":
+                yield Finding(
+                    kind="container-cannot-start",
+                    title=f"node {pod.spec.get('nodeName', '')} cannot make the sandbox of pod {pod.name}",
+                    confidence="certain",
+                    reason="the network or the runtime of the node refuses, before any container is made",
+                    quotes=(quote(event, event.body.get("message")),),
+                    look_at=kubectl(evidence, f"describe pod {pod.name}"),
+                    about="sandbox",
                 )
-                if found:
-                    yield found
-
-
-def _missing(evidence: Evidence, item: Item, said: str, where: str) -> Finding | None:
-    key, thing = _NO_KEY.search(said), _NO_OBJECT.search(said)
-    if key:
-        name = key[1] or key[4]
-        kind, title = "missing-key", f"key {name} is not in the {(key[2] or key[3]).lower()} that is named"
-    elif thing:
-        kind, name = f"missing-{thing[1].lower()}", thing[2]
-        title = f"there is no {thing[1].lower()} {name}"
-    else:
-        return None
-    return Finding(
-        kind=kind,
-        title=title,
-        confidence="certain",
-        reason=f"{where} needs it to start",
-        quotes=(quote(item, said),),
-        look_at=kubectl(evidence, "get configmaps,secrets"),
-        about=name,
-    )
 
 
 def _cannot_start(evidence: Evidence, one: Container, said: str) -> Finding:
@@ -117,7 +128,9 @@ def _cannot_start(evidence: Evidence, one: Container, said: str) -> Finding:
         kind="container-cannot-start",
         title=f"{one.where} cannot be started",
         confidence="certain",
-        reason="the node tried and was refused before any of its own code ran",
+        reason="its postStart hook failed"
+        if one.waiting.get("reason") == "PostStartHookError"
+        else "the node tried and was refused before any of its own code ran",
         quotes=(quote(one.pod, said or one.waiting.get("reason")),),
         look_at=kubectl(evidence, f"describe pod {one.pod.name}"),
         about=one.name,
@@ -157,67 +170,9 @@ def endings(evidence: Evidence) -> Iterator[Finding]:
                 kind="crash-loop",
                 title=f"{one.where} ends with exit status {code} again and again",
                 confidence="certain" if one.waiting else "likely",
-                reason=f"{one.restarts} restarts; its last end has the reason {why or 'none'}",
+                reason=f"{one.restarts} restarts; its last end has the reason {why or 'none'}"
+                + (f": {_ENDS[code]}" if code in _ENDS else ""),
                 quotes=(quote(one.pod, one.waiting.get("message") or why),),
                 look_at=kubectl(evidence, f"logs {one.pod.name} -c {one.name} --previous"),
                 about=one.name,
-            )
-
-
-def probes(evidence: Evidence) -> Iterator[Finding]:
-    """Containers that run and are ended by their liveness probe, or are never asked to serve."""
-    for one in containers(evidence):
-        if one.is_init or not one.is_suspicious:
-            continue
-        said = [
-            (event, str(event.body.get("message", "")))
-            for event in evidence.events_of("Pod", one.pod.name)
-            if event.body.get("reason") in ("Unhealthy", "Killing") and _is_about(event, one.name)
-        ]
-        live = [(event, text) for event, text in said if text.startswith("Liveness probe failed")]
-        begun = [(event, text) for event, text in said if text.startswith("Startup probe failed")]
-        ready = [(event, text) for event, text in said if text.startswith("Readiness probe failed")]
-        if (live or begun) and one.restarts:
-            event, text = (live or begun)[-1]
-            early = "refused" in text
-            yield Finding(
-                kind="liveness-kills",
-                title=f"{one.where} is restarted by its {'liveness' if live else 'startup'} probe"
-                + (" before its port is open" if early else ""),
-                confidence="certain" if early or one.ended.get("exitCode") in (137, 143) else "likely",
-                reason=f"the probe failed and the container was restarted {one.restarts} times",
-                quotes=(quote(event, text),),
-                look_at=kubectl(evidence, f"describe pod {one.pod.name}"),
-                about=one.name,
-            )
-        elif one.is_running and not one.status.get("ready") and (ready or not one.restarts):
-            yield Finding(
-                kind="readiness-never-true",
-                title=f"{one.where} runs and does not get ready",
-                confidence="certain" if ready else "possible",
-                reason="its readiness probe fails, so it gets no traffic" if ready else "nothing says why",
-                quotes=(quote(*ready[-1]),) if ready else (quote(one.pod, "False"),),
-                look_at=kubectl(evidence, f"logs {one.pod.name} -c {one.name}"),
-                about=one.name,
-            )
-
-
-def _is_about(event: Item, container: str) -> bool:
-    """Events name their container as a path: `spec.containers{app}`."""
-    field = str((event.body.get("involvedObject") or {}).get("fieldPath") or "")
-    return not field or f"{{{container}}}" in field
-
-
-def evictions(evidence: Evidence) -> Iterator[Finding]:
-    """Pods that a node threw out."""
-    for pod in evidence.of("Pod"):
-        if pod.status.get("reason") == "Evicted":
-            yield Finding(
-                kind="evicted",
-                title=f"pod {pod.name} was thrown out by its node",
-                confidence="certain",
-                reason="its status has the reason Evicted",
-                quotes=(quote(pod, pod.status.get("message") or "Evicted"),),
-                look_at=f"kubectl describe node {pod.spec.get('nodeName', '')}".rstrip(),
-                about=pod.name,
             )

@@ -1,21 +1,25 @@
 """The first cause in the logs of containers that are in trouble: not the last line, and not the loudest.
 
-Logs are collected only from such containers; what a healthy one writes is nobody's finding. An error that names a
-dependency (a name that does not resolve, a certificate, a refused connection) is told before the traceback that it
-led to: the traceback is where it was noticed.
+Logs are collected only from such containers; what a healthy one writes is nobody's finding. What a container left as
+its termination message is read like a log. An error that names a dependency (a name that does not resolve, a
+certificate, a refused connection) is told before the traceback that it led to: the traceback is where it was noticed.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from bot.diagnosis.evidence import Evidence, Item
-from bot.diagnosis.findings.base import Confidence, Finding, kubectl, quote
+from bot.diagnosis.findings.base import QUOTE_LIMIT, Finding, kubectl, quote
+from bot.diagnosis.findings.pods import containers
+from bot.diagnosis.findings.thrown import plain, thrown
 
 _DNS = re.compile(
     r"name resolution|Name or service not known|no such host|ENOTFOUND|EAI_AGAIN|could not translate host name"
-    r"|UnknownHostException|NXDOMAIN|server misbehaving|Name does not resolve",
+    r"|UnknownHostException|NXDOMAIN|server misbehaving|Name does not resolve|could not resolve host"
+    r"|getaddrinfo (failed|ENOTFOUND)|No address associated with hostname|failed to lookup address",
     re.IGNORECASE,
 )
 _EXPIRED = re.compile(
@@ -24,89 +28,120 @@ _EXPIRED = re.compile(
 )
 _UNTRUSTED = re.compile(
     r"unknown authority|unable to get (local )?issuer certificate|self[- ]signed certificate|PKIX path building failed"
-    r"|SELF_SIGNED_CERT|UNABLE_TO_VERIFY_LEAF|unable to verify the first certificate",
+    r"|SELF_SIGNED_CERT|UNABLE_TO_VERIFY_LEAF|unable to verify the first certificate|UnknownIssuer",
     re.IGNORECASE,
 )
 _REFUSED = re.compile(r"connection refused|ECONNREFUSED|actively refused", re.IGNORECASE)
+_SLOW = re.compile(
+    r"i/o timeout|connection timed out|ETIMEDOUT|connect(ion)? timeout|ConnectTimeoutException|connect timed out"
+    r"|dial tcp \S+ \S*: connect: no route to host|EHOSTUNREACH|no route to host",
+    re.IGNORECASE,
+)
+_LOGIN = re.compile(
+    r"password authentication failed|Access denied for user|authentication failed for user|WRONGPASS"
+    r"|NOAUTH Authentication required|SCRAM authentication failed|invalid username or password|ACCESS_REFUSED",
+    re.IGNORECASE,
+)
+_FULL = re.compile(r"no space left on device|ENOSPC|disk quota exceeded", re.IGNORECASE)
 _SERVES = re.compile(r"\b(listening|listen|bind|probe)\b", re.IGNORECASE)
 _HOST = re.compile(
-    r"(?:lookup |ENOTFOUND |EAI_AGAIN |host[= ]\"?'?|https?://|UnknownHostException: )([A-Za-z0-9][\w.-]*)"
+    r"(?:lookup |ENOTFOUND |EAI_AGAIN |resolve host:? |host(?: name)?[= ]\"?'?|at \"|https?://|UnknownHostException: )"
+    r"([A-Za-z0-9][\w.-]*)"
     r"|\b((?:[a-z0-9][\w-]*\.)*[a-z0-9][\w-]*|\d+(?:\.\d+){3}):(\d{2,5})\b",
 )
-_PYTHON = re.compile(r"^Traceback \(most recent call last\):")
-_PANIC = re.compile(r"^(panic: |fatal error: |thread '.*' panicked at)")
-_JAVA = re.compile(r"^(Exception in thread |Caused by: )")
-_JAVASCRIPT = re.compile(r"^(Uncaught )?[A-Za-z]*Error: ")
 
 _CAUSES: tuple[tuple[str, re.Pattern[str], str], ...] = (
     ("certificate-expired", _EXPIRED, "a certificate has expired"),
     ("certificate-unknown-authority", _UNTRUSTED, "a certificate is signed by an authority it does not know"),
     ("dns-failure", _DNS, "a name does not resolve"),
     ("connection-refused", _REFUSED, "a connection is refused"),
+    ("login-refused", _LOGIN, "what it depends on refuses its login"),
+    ("connection-timeout", _SLOW, "a connection is not answered"),
+    ("disk-full", _FULL, "there is no room left to write to"),
 )
+TITLE_LIMIT = 120
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Text:
+    """Something that a container said, and where it stands."""
+
+    item: Item
+    pod: str
+    container: str
+    text: str
+    is_before: bool = False
+    """From before its last restart."""
+    is_farewell: bool = False
+    """What it left when it ended."""
+
+    @property
+    def reason(self) -> str:
+        if self.is_farewell:
+            return "it is the first of its kind in what the container left when it ended"
+        when = " from before its last restart" if self.is_before else ""
+        return f"it is the first of its kind in the log{when} of a container that is in trouble"
 
 
 def causes(evidence: Evidence) -> Iterator[Finding]:
-    """One finding per log and class: the first line that tells of it."""
-    for log in evidence.of("Log"):
-        lines = log.text.splitlines()
+    """One finding per text and class: the first line that tells of it."""
+    for said in _texts(evidence):
+        lines = said.text.splitlines()
         seen: set[str] = set()
         for line in lines:
-            kind, words = _cause(line)
+            kind, words, place = _cause(line)
             if kind and kind not in seen:
                 seen.add(kind)
-                host = _host(line)
-                yield _finding(evidence, log, kind, f"{words}: {host}" if host else words, line, host)
-        thrown = _thrown(lines)
-        if thrown:
-            yield _finding(evidence, log, "traceback", f"its code stopped with: {thrown[:120]}", thrown, "")
+                host = _host(plain(line))
+                title = f"{words}: {host}" if host else words
+                # One line of JSON may hold a page; what matters may stand anywhere in it.
+                start = max(0, place - QUOTE_LIMIT // 2) if len(line) > QUOTE_LIMIT else 0
+                yield _finding(evidence, said, kind, title, line[start:], host or said.container)
+        cause = thrown(lines)
+        if cause is not None:
+            title = f"its code stopped with: {cause.words[:TITLE_LIMIT]}"
+            yield _finding(evidence, said, "traceback", title, cause.line, said.container)
 
 
-def _cause(line: str) -> tuple[str, str]:
+def _texts(evidence: Evidence) -> Iterator[_Text]:
+    for log in evidence.of("Log"):
+        _, pod, container, *before = log.id.split("/")
+        yield _Text(item=log, pod=pod, container=container, text=log.text, is_before=bool(before))
+    for one in containers(evidence):
+        message = str(one.ended.get("message") or "")
+        if (
+            message
+            and one.is_suspicious
+            and one.ended.get("reason") not in ("StartError", "ContainerCannotRun")
+        ):
+            yield _Text(item=one.pod, pod=one.pod.name, container=one.name, text=message, is_farewell=True)
+
+
+def _cause(line: str) -> tuple[str, str, int]:
+    """The class, its words, and where in the line it stands."""
     for kind, pattern, words in _CAUSES:
-        if pattern.search(line) and not (kind == "connection-refused" and _SERVES.search(line)):
-            return kind, words
-    return "", ""
+        found = pattern.search(line)
+        if found and not (kind == "connection-refused" and _SERVES.search(line)):
+            return kind, words, found.start()
+    return "", "", 0
 
 
 def _host(line: str) -> str:
     for found in _HOST.finditer(line):
         name = found[1] or f"{found[2]}:{found[3]}"
         if not name[0].isdigit() or "." in name:
-            return name
+            return name.rstrip(".")
     return ""
 
 
-def _thrown(lines: list[str]) -> str:
-    """The line that says what was thrown first.
-
-    Python prints the first exception of a chain first, Java the deepest cause last; Go and Rust begin with it.
-    """
-    for place, line in enumerate(lines):
-        text = line.strip()
-        if _PYTHON.match(text):
-            return next((one.strip() for one in lines[place + 1 :] if one and not one[0].isspace()), text)
-        if _PANIC.match(text):
-            return text
-        if _JAVA.match(text):
-            deepest = [one.strip() for one in lines[place:] if one.startswith("Caused by: ")]
-            return deepest[-1] if deepest else text
-        if _JAVASCRIPT.match(text) and any(one.startswith("    at ") for one in lines[place + 1 : place + 4]):
-            return text
-    return ""
-
-
-def _finding(evidence: Evidence, log: Item, kind: str, title: str, line: str, about: str) -> Finding:
-    _, pod, container, *before = log.id.split("/")
-    confidence: Confidence = "likely"
+def _finding(evidence: Evidence, said: _Text, kind: str, title: str, line: str, about: str) -> Finding:
+    previous = " --previous" if said.is_before or said.is_farewell else ""
     return Finding(
         kind=kind,
-        title=f"container {container} of pod {pod}: {title}",
-        confidence=confidence,
-        reason="it is the first of its kind in the log"
-        + (" from before its last restart" if before else "")
-        + " of a container that is in trouble",
-        quotes=(quote(log, line),),
-        look_at=kubectl(evidence, f"logs {pod} -c {container}" + (" --previous" if before else "")),
-        about=about or container,
+        title=f"container {said.container} of pod {said.pod}: {title}",
+        confidence="likely",
+        reason=said.reason,
+        quotes=(quote(said.item, line),),
+        look_at=kubectl(evidence, f"logs {said.pod} -c {said.container}{previous}"),
+        about=about,
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot.diagnosis.evidence import Evidence, Item
+from bot.diagnosis.evidence import Evidence, Item, moment
 from bot.runs.plan import JsonObject
 
 STARTING = ("ContainerCreating", "PodInitializing")
@@ -57,10 +57,10 @@ class Container:
     @property
     def has_just_ended(self) -> bool:
         """Whether it ended within the last hour, and not by finishing its work."""
-        finished = str(self.ended.get("finishedAt") or "")
         if not self.ended or (self.is_init and self.ended.get("exitCode") == 0):
             return False
-        return not finished or self.taken_at - datetime.fromisoformat(finished) <= RECENTLY
+        finished = moment(self.ended.get("finishedAt"))
+        return finished is None or self.taken_at - finished <= RECENTLY
 
     @property
     def is_suspicious(self) -> bool:
@@ -77,23 +77,33 @@ class Container:
 def containers(evidence: Evidence) -> Iterator[Container]:
     """Every container of every pod that has not finished or is on its way out; init containers first."""
     for pod in evidence.of("Pod"):
-        if is_over(pod):
-            continue
-        for field, specs, is_init in (
-            ("initContainerStatuses", "initContainers", True),
-            ("containerStatuses", "containers", False),
-        ):
-            known = {one["name"]: one for one in pod.spec.get(specs) or ()}
-            for status in pod.status.get(field) or ():
-                name = str(status.get("name"))
-                yield Container(
-                    pod=pod,
-                    name=name,
-                    status=status,
-                    spec=known.get(name, {}),
-                    is_init=is_init,
-                    taken_at=evidence.taken_at,
-                )
+        if not is_over(pod):
+            yield from containers_of(evidence, pod)
+
+
+def containers_of(evidence: Evidence, pod: Item) -> Iterator[Container]:
+    """Those of one pod."""
+    for field, specs, is_init in (
+        ("initContainerStatuses", "initContainers", True),
+        ("containerStatuses", "containers", False),
+    ):
+        known = {one.get("name"): one for one in pod.spec.get(specs) or ()}
+        for status in pod.status.get(field) or ():
+            name = str(status.get("name"))
+            yield Container(
+                pod=pod,
+                name=name,
+                status=status,
+                spec=known.get(name, {}),
+                is_init=is_init,
+                taken_at=evidence.taken_at,
+            )
+
+
+def is_about(event: Item, container: str) -> bool:
+    """Events name their container as a path: `spec.containers{app}`."""
+    field = str((event.body.get("involvedObject") or {}).get("fieldPath") or "")
+    return not field or f"{{{container}}}" in field
 
 
 def is_over(pod: Item) -> bool:
@@ -105,3 +115,26 @@ def is_over(pod: Item) -> bool:
 def is_ready(pod: Item) -> bool:
     """Whether it serves."""
     return pod.condition("Ready").get("status") == "True"
+
+
+def has_left(pod: Item) -> bool:
+    """Whether it is history: over, or thrown out and replaced by another."""
+    return is_over(pod) or pod.status.get("phase") == "Failed"
+
+
+def hosts(evidence: Evidence) -> set[str]:
+    """The nodes that its pods are on."""
+    return {str(pod.spec["nodeName"]) for pod in evidence.of("Pod") if pod.spec.get("nodeName")}
+
+
+def counted(workload: Item) -> tuple[int, int]:
+    """How many of its pods are ready, and how many shall be, as its controller counts."""
+    match workload.kind:
+        case "DaemonSet":
+            names = ("numberReady", "desiredNumberScheduled")
+            return int(workload.status.get(names[0]) or 0), int(workload.status.get(names[1]) or 0)
+        case "Job":
+            return 0, 0
+        case _:
+            wanted = workload.spec.get("replicas")
+            return int(workload.status.get("readyReplicas") or 0), 1 if wanted is None else int(wanted)

@@ -1,4 +1,4 @@
-"""Pods that never come to be or find no node: scheduling, quota, admission, accounts, volumes."""
+"""Pods that never come to be or find no node: scheduling, quota, admission, accounts."""
 
 from __future__ import annotations
 
@@ -7,19 +7,28 @@ from collections.abc import Iterator
 
 from bot.diagnosis.evidence import Evidence, Item
 from bot.diagnosis.findings.base import Finding, kubectl, quote
-from bot.diagnosis.findings.pods import is_over
+from bot.diagnosis.findings.pods import counted, has_left, is_over
 
-_PART = re.compile(r"(\d+) ((?:node\(s\) )?[^,.]+?)(?=, \d+ |\.|$)")
+_PART = re.compile(r"(\d+) ((?:node\(s\) )?(?:[^,.{]|\{[^}]*\}|\.(?! |$))+?)(?=, \d+ |\. |\.?$)")
 _KINDS = (
-    ("unschedulable-resources", re.compile(r"Insufficient|Too many pods"), "no node has enough room left"),
+    (
+        "unschedulable-resources",
+        re.compile(r"Insufficient|Too many pods|free ports"),
+        "no node has enough room left",
+    ),
+    (
+        "unschedulable-volume",
+        re.compile(r"volume node affinity|volume zone|max volume count|bind persistent volume"),
+        "the nodes that would take it cannot have its volume",
+    ),
     (
         "unschedulable-taint",
-        re.compile(r"untolerated taint|were unschedulable"),
+        re.compile(r"untolerated taint|had taint|were unschedulable|were not ready"),
         "the nodes are closed to it: taints or cordons",
     ),
     (
         "unschedulable-affinity",
-        re.compile(r"pod (anti-)?affinity|topology spread"),
+        re.compile(r"pod(s)? (anti-)?affinity|topology spread"),
         "its rules about other pods leave no node",
     ),
     (
@@ -28,19 +37,25 @@ _KINDS = (
         "no node has the labels it wants",
     ),
 )
+_ALWAYS = re.compile(r"taint \{(node-role\.kubernetes\.io/(control-plane|master)|CriticalAddonsOnly)\b")
+"""Nodes that take no such pod on any day: they explain nothing where others could have taken it."""
 _QUOTA = re.compile(r"exceeded quota: [^\s,]+")
 _ACCOUNT = re.compile(r'serviceaccount "([^"]+)" not found')
-_NO_CLASS = re.compile(r'storageclass\S* "([^"]+)" not found')
 _NO_CLAIM = re.compile(r'persistentvolumeclaim "([^"]+)" not found')
+
+
+def waits_for_a_node(pod: Item) -> bool:
+    """Whether the scheduler has found none for it."""
+    said = pod.condition("PodScheduled")
+    return not is_over(pod) and said.get("status") == "False"
 
 
 def unscheduled(evidence: Evidence) -> Iterator[Finding]:
     """Pods for which the scheduler finds no node, by what keeps most nodes away."""
     for pod in evidence.of("Pod"):
-        said = pod.condition("PodScheduled")
-        text = str(said.get("message", ""))
-        if is_over(pod) or said.get("status") != "False":
+        if not waits_for_a_node(pod):
             continue
+        text = str(pod.condition("PodScheduled").get("message", ""))
         claim = _NO_CLAIM.search(text)
         if claim:
             yield Finding(
@@ -55,13 +70,16 @@ def unscheduled(evidence: Evidence) -> Iterator[Finding]:
             continue
         if "unbound immediate PersistentVolumeClaims" in text and any(evidence.of("PersistentVolumeClaim")):
             continue  # the claim itself is the finding
+        if not text:
+            continue  # a scheduling gate, or a scheduler that has not looked yet
         yield _unschedulable(evidence, pod, text)
 
 
 def _unschedulable(evidence: Evidence, pod: Item, text: str) -> Finding:
     reasons = text.partition("preemption:")[0]
     counts: dict[int, int] = {}
-    for number, why in _PART.findall(reasons.partition("available:")[2] or reasons):
+    found = _PART.findall(reasons.partition("available:")[2] or reasons)
+    for number, why in [one for one in found if not _ALWAYS.search(one[1])] or found:
         for place, (_, pattern, _) in enumerate(_KINDS):
             if pattern.search(why):
                 counts[place] = counts.get(place, 0) + int(number)
@@ -75,7 +93,7 @@ def _unschedulable(evidence: Evidence, pod: Item, text: str) -> Finding:
         reason="the scheduler says so" if len(counts) == 1 else "that keeps most of the nodes away",
         quotes=(quote(pod, text),),
         look_at=kubectl(evidence, f"describe pod {pod.name}"),
-        about=pod.name,
+        about=evidence.subject.name,
     )
 
 
@@ -99,7 +117,7 @@ def refused(evidence: Evidence) -> Iterator[Finding]:
             reason="the controller tried to make a pod and was refused",
             quotes=(quote(item, text),),
             look_at=kubectl(evidence, look),
-            about=evidence.subject.name,
+            about=account[1] if account else evidence.subject.name,
         )
 
 
@@ -112,48 +130,14 @@ def _refusals(evidence: Evidence) -> Iterator[tuple[Item, str]]:
     if failure.get("status") == "True":
         yield workload, str(failure.get("message", ""))
         return
-    wanted = int(workload.spec.get("replicas", 1))
-    if workload.kind == "Deployment" or int(workload.status.get("replicas") or 0) >= wanted:
+    _, wanted = counted(workload)
+    made = sum(not has_left(pod) for pod in evidence.of("Pod"))
+    if workload.kind == "Deployment" or (made >= wanted and made):
         return
-    failed = [event for event in evidence.of("Event") if event.body.get("reason") == "FailedCreate"]
+    failed = [
+        event
+        for event in evidence.events_of(workload.kind, workload.name)
+        if event.body.get("reason") == "FailedCreate"
+    ]
     for event in failed[-1:]:
         yield event, str(event.body.get("message", ""))
-
-
-def claims(evidence: Evidence) -> Iterator[Finding]:
-    """Volume claims that are not bound, and the classes they name."""
-    used = {
-        volume["persistentVolumeClaim"]["claimName"]
-        for pod in evidence.of("Pod")
-        for volume in pod.spec.get("volumes") or ()
-        if "persistentVolumeClaim" in volume
-    }
-    for claim in evidence.of("PersistentVolumeClaim"):
-        if claim.status.get("phase") != "Pending" or claim.name not in used:
-            continue
-        said = list(evidence.events_of("PersistentVolumeClaim", claim.name))
-        failed = [event for event in said if event.body.get("reason") == "ProvisioningFailed"]
-        wanted = str(claim.spec.get("storageClassName") or "")
-        known = {one.name for one in evidence.of("StorageClass")}
-        text = str(failed[-1].body.get("message", "")) if failed else ""
-        no_class = _NO_CLASS.search(text)
-        if no_class or (wanted and "StorageClass" in evidence.read and wanted not in known):
-            yield Finding(
-                kind="storage-class-missing",
-                title=f"there is no storage class {no_class[1] if no_class else wanted}",
-                confidence="certain",
-                reason=f"volume claim {claim.name} asks for it and stays pending",
-                quotes=(quote(failed[-1], text) if no_class else quote(claim, wanted),),
-                look_at="kubectl get storageclasses",
-                about=claim.name,
-            )
-        elif failed or not any(event.body.get("reason") == "WaitForFirstConsumer" for event in said):
-            yield Finding(
-                kind="pvc-pending",
-                title=f"volume claim {claim.name} is not bound",
-                confidence="certain" if failed else "likely",
-                reason="its volume could not be made" if failed else "no volume was made for it",
-                quotes=(quote(failed[-1], text) if failed else quote(claim, "Pending"),),
-                look_at=kubectl(evidence, f"describe pvc {claim.name}"),
-                about=claim.name,
-            )

@@ -118,6 +118,12 @@ class Http:
         is_object = call.subresource in ("", "status")
         if is_object and call.verb in ("get", "list") and _wants_table(request):
             return self._table(call, answer)
+        if (
+            is_object
+            and call.verb == "get"
+            and "as=PartialObjectMetadata;" in request.headers.get("Accept", "")
+        ):
+            return web.json_response(tables.metadata_alone(answer.body))
         return web.Response(text=answer.text(), status=answer.code, content_type="application/json")
 
     def _table(self, call: Call, answer: Answer) -> web.Response:

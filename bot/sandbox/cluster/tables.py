@@ -1,4 +1,4 @@
-"""Objects as the rows that `kubectl get` prints: the server chooses the columns."""
+"""Objects as the rows that `kubectl get` prints, or as their metadata alone: the server chooses the columns."""
 
 from __future__ import annotations
 
@@ -94,11 +94,7 @@ def table(kind: Kind, bodies: Iterable[Json], *, now: float, metadata: Json | No
     rows = [
         {
             "cells": [body["metadata"]["name"], *row(body), age(body, now)],
-            "object": {
-                "kind": "PartialObjectMetadata",
-                "apiVersion": "meta.k8s.io/v1",
-                "metadata": body["metadata"],
-            },
+            "object": metadata_alone(body),
         }
         for body in bodies
     ]
@@ -109,3 +105,8 @@ def table(kind: Kind, bodies: Iterable[Json], *, now: float, metadata: Json | No
         "columnDefinitions": columns,
         "rows": rows,
     }
+
+
+def metadata_alone(body: Json) -> Json:
+    """What a client gets that asks for nothing else of an object."""
+    return {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": body["metadata"]}

@@ -1,0 +1,154 @@
+"""The shape that objects of a cluster have, as far as findings look: what answers otherwise is no such object.
+
+A real API server never sends a pod whose `spec` is a word. What sends one is something else in its place (a proxy, a
+stand-in, somebody's experiment), and nothing that such an object says should be believed, nor make a finding fall.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+Shape = type | tuple[type, ...] | Mapping[str, "Shape"] | list["Shape"]
+"""A type, the keys of a mapping (absent and null are fine), or the one shape of every member of a list."""
+
+_WORDS: Shape = {"*": str}
+_NUMBER = (int, float)
+_ENDED: Shape = {"exitCode": int, "reason": str, "message": str, "finishedAt": str}
+_STATE: Shape = {"waiting": {"reason": str, "message": str}, "terminated": _ENDED, "running": dict}
+_STATUS: Shape = {
+    "name": str,
+    "image": str,
+    "restartCount": int,
+    "ready": bool,
+    "state": _STATE,
+    "lastState": _STATE,
+}
+_NAMED: Shape = {"name": str}
+_FROM: Shape = {"configMapRef": _NAMED, "secretRef": _NAMED}
+_CONTAINER: Shape = {
+    "name": str,
+    "image": str,
+    "resources": {"limits": dict, "requests": dict},
+    "env": [{"name": str, "valueFrom": {"configMapKeyRef": _NAMED, "secretKeyRef": _NAMED}}],
+    "envFrom": [_FROM],
+}
+_VOLUME: Shape = {
+    "name": str,
+    "configMap": _NAMED,
+    "secret": {"secretName": str},
+    "persistentVolumeClaim": {"claimName": str},
+    "projected": {"sources": [{"configMap": _NAMED, "secret": _NAMED}]},
+}
+_POD_SPEC: Shape = {
+    "nodeName": str,
+    "serviceAccountName": str,
+    "containers": [_CONTAINER],
+    "initContainers": [_CONTAINER],
+    "volumes": [_VOLUME],
+    "imagePullSecrets": [_NAMED],
+}
+_METADATA: Shape = {
+    "name": str,
+    "namespace": str,
+    "uid": str,
+    "labels": _WORDS,
+    "annotations": _WORDS,
+    "creationTimestamp": str,
+    "deletionTimestamp": str,
+    "ownerReferences": [{"kind": str, "name": str, "uid": str}],
+}
+_CONDITIONS: Shape = [{"type": str, "status": str, "reason": str, "message": str, "lastTransitionTime": str}]
+_TEMPLATE: Shape = {"metadata": {"labels": _WORDS}, "spec": _POD_SPEC}
+_WORKLOAD: Shape = {
+    "spec": {
+        "replicas": int,
+        "selector": {
+            "matchLabels": _WORDS,
+            "matchExpressions": [{"key": str, "operator": str, "values": [str]}],
+        },
+        "template": _TEMPLATE,
+    },
+    "status": {
+        "replicas": int,
+        "readyReplicas": int,
+        "numberReady": int,
+        "desiredNumberScheduled": int,
+        "conditions": _CONDITIONS,
+    },
+}
+_BACKEND: Shape = {"service": _NAMED}
+
+SHAPES: Mapping[str, Shape] = MappingProxyType(
+    {
+        **dict.fromkeys(("Deployment", "StatefulSet", "DaemonSet", "Job", "ReplicaSet"), _WORKLOAD),
+        "Pod": {
+            "spec": _POD_SPEC,
+            "status": {
+                "phase": str,
+                "reason": str,
+                "message": str,
+                "conditions": _CONDITIONS,
+                "containerStatuses": [_STATUS],
+                "initContainerStatuses": [_STATUS],
+            },
+        },
+        "Event": {
+            "involvedObject": {"kind": str, "name": str, "fieldPath": str},
+            "reason": str,
+            "message": str,
+            "lastTimestamp": str,
+            "eventTime": str,
+        },
+        "Service": {"spec": {"selector": _WORDS}},
+        "Endpoints": {"subsets": [{"addresses": list, "notReadyAddresses": list}]},
+        "Ingress": {
+            "spec": {
+                "ingressClassName": str,
+                "defaultBackend": _BACKEND,
+                "rules": [{"http": {"paths": [{"backend": _BACKEND}]}}],
+            }
+        },
+        "PersistentVolumeClaim": {"spec": {"storageClassName": str}, "status": {"phase": str}},
+        "ResourceQuota": {"status": {"hard": dict, "used": dict}},
+        "HorizontalPodAutoscaler": {
+            "spec": {"scaleTargetRef": {"kind": str, "name": str}},
+            "status": {"conditions": _CONDITIONS},
+        },
+        "PodDisruptionBudget": {
+            "spec": {"selector": {"matchLabels": _WORDS}},
+            "status": {"disruptionsAllowed": int, "expectedPods": int},
+        },
+        "Node": {
+            "spec": {"unschedulable": bool, "taints": [{"key": str, "effect": str}]},
+            "status": {"conditions": _CONDITIONS},
+        },
+        "ControllerRevision": {"revision": _NUMBER, "data": {"spec": {"template": _TEMPLATE}}},
+    }
+)
+
+
+def is_shaped(kind: str, body: Any) -> bool:
+    """Whether this can be an object of its kind; it has a name in any case."""
+    if not isinstance(body, dict) or not isinstance(body.get("metadata"), dict):
+        return False
+    return (
+        bool(body["metadata"].get("name"))
+        and _fits(body["metadata"], _METADATA)
+        and _fits(body, SHAPES.get(kind, {}))
+    )
+
+
+def _fits(value: Any, shape: Shape) -> bool:
+    if value is None:
+        return True
+    if isinstance(shape, list):
+        return isinstance(value, list) and all(one is not None and _fits(one, shape[0]) for one in value)
+    if isinstance(shape, Mapping):
+        if not isinstance(value, dict):
+            return False
+        if "*" in shape:
+            return all(_fits(one, shape["*"]) for one in value.values())
+        return all(_fits(value.get(key), inner) for key, inner in shape.items())
+    return isinstance(value, shape)
