@@ -40,6 +40,8 @@ log = structlog.get_logger()
 
 PAUSE_S = 1.0
 LONGEST_PAUSE_S = 60.0
+COURTESY_S = 0.002
+"""What an incident's task lets go first: its card on the way to people, or the step somebody has just approved."""
 OPEN_LIMIT = 100_000
 
 
@@ -172,6 +174,7 @@ class Worker:
         signal = self._signals[name]
 
         async def look() -> bool:
+            await asyncio.sleep(COURTESY_S)
             signal.clear()
             incident = await self.ledger.incident(incident_id)
             effect = next_for(incident, await self.ledger.runs_of(incident), self.clock.now())
@@ -215,7 +218,6 @@ class Worker:
         try:
             await work()
         except Exception:  # the door must stay open; the item is still in the inbox
-            self.erred("reception")
             self.erred("reception")
             log.exception("look-broke", name=name, reference=uuid4().hex[:8])
             await asyncio.sleep(PAUSE_S)

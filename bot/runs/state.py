@@ -428,8 +428,9 @@ class Run:
     @property
     def current(self) -> StepState | None:
         """The step the run stands at: the first of its phase that is not over."""
+        phase = self.phase
         return next(
-            (state for key, state in self.steps.items() if key.phase == self.phase and not state.is_over),
+            (state for key, state in self.steps.items() if key.phase == phase and not state.is_over),
             None,
         )
 
