@@ -23,7 +23,9 @@ from tests.contract.action_contract import ActionContract, Fault, World
 from tests.fakes.actions import Told
 
 GROUPS = {
-    **dict.fromkeys(("deployments", "statefulsets", "daemonsets", "replicasets"), "apps"),
+    **dict.fromkeys(
+        ("deployments", "statefulsets", "daemonsets", "replicasets", "controllerrevisions"), "apps"
+    ),
     **dict.fromkeys(("ingresses", "ingressclasses"), "networking.k8s.io"),
     "horizontalpodautoscalers": "autoscaling",
     "poddisruptionbudgets": "policy",
