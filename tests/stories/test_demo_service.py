@@ -99,7 +99,7 @@ async def pool(host: PaymentsHost) -> AsyncIterator[SshPool]:
     await pool.aclose()
 
 
-async def run(pool: SshPool, command: str, *, timeout_s: float = 5.0) -> Ran:
+async def run(pool: SshPool, command: str, *, timeout_s: float = 30.0) -> Ran:
     """One command, by the host's name alone."""
     return await pool.run(SshHost(name="payments-1"), command, timeout_s=timeout_s, stop=asyncio.Event())
 
