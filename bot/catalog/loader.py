@@ -19,8 +19,9 @@ from bot.catalog.commit import commit_of, is_dirty
 from bot.catalog.digests import catalog_digest
 from bot.catalog.inventory import read_inventory
 from bot.catalog.promotion import by_digest, read_promotions
+from bot.catalog.reading import read_document
 from bot.catalog.schema import Catalog
-from bot.catalog.source import Document, read_document
+from bot.catalog.source import Document
 from bot.catalog.writing import Writing
 from bot.errors import CatalogError, Problem
 

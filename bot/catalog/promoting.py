@@ -13,7 +13,8 @@ import re
 from collections.abc import Sequence
 
 from bot.catalog.promotion import Promotion, read_promotions
-from bot.catalog.source import Document, parse_document
+from bot.catalog.reading import parse_document
+from bot.catalog.source import Document
 from bot.catalog.yaml_text import Listed, find_list
 from bot.errors import BadInput
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from bot.catalog.promotion import Promotion, read_promotions
-from bot.catalog.source import read_document
+from bot.catalog.reading import read_document
 from bot.errors import BadInput
 
 _NAMES = ("promotions.yaml", "promotions.yml", "promotions.json")

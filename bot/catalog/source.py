@@ -1,7 +1,7 @@
 """One file of the catalog as plain data in which every value still knows its line and column.
 
 YAML and JSON end up alike: dicts with text keys, lists, text, numbers, true, false and null. What a file may
-cost is bounded here (bytes, nesting, nodes after aliases are followed) before anything looks at its content.
+cost is bounded (nesting, nodes after aliases are followed) before anything looks at its content.
 """
 
 from __future__ import annotations
@@ -10,20 +10,16 @@ import re
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from bot.errors import Problem
 
-FILE_LIMIT_BYTES = 256 * 1024
 DEPTH_LIMIT = 40
 NODE_LIMIT = 20_000
 
 Location = tuple[str | int, ...]
 Mark = tuple[int, int]
 """Line and column, both from 1."""
-
-_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass
@@ -151,53 +147,3 @@ class Lines:
         """The other way round."""
         line, column = mark
         return self._starts[min(line, len(self._starts)) - 1] + column - 1
-
-
-def read_document(file: Path, *, shown_as: str) -> Document:
-    """Read and parse one file. Never raises for what is in it: the problems are in the document."""
-    document = Document(path=shown_as)
-    try:
-        with file.open("rb") as stream:
-            content = stream.read(FILE_LIMIT_BYTES + 1)
-    except OSError as error:
-        document.report("RB001", f"the file cannot be read: {error.strerror or error}")
-        return document
-    parse_document(document, content)
-    return document
-
-
-def parse_document(document: Document, content: bytes) -> None:
-    """Parse `content` into `document`; JSON when the path ends so, else YAML."""
-    # Imported here so that a catalog of one kind never pays for the other, and to keep the readers private.
-    from bot.catalog import json_text, yaml_text  # noqa: PLC0415
-
-    try:
-        text = document.text = _decoded(content)
-        reader = json_text.read if document.path.endswith(".json") else yaml_text.read
-        reader(text, document)
-    except NotReadable as stop:
-        document.data = None
-        document.report_at(stop.code, stop.message, stop.mark, hint=stop.hint)
-
-
-def _decoded(content: bytes) -> str:
-    if len(content) > FILE_LIMIT_BYTES:
-        raise NotReadable("RB001", f"the file is larger than {FILE_LIMIT_BYTES // 1024} KiB", (1, 1))
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        before = content[: error.start]
-        line = before.count(b"\n") + 1
-        column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8", "replace")) + 1
-        raise NotReadable(
-            "RB001",
-            f"the file is not UTF-8 (byte 0x{content[error.start]:02x})",
-            (line, column),
-            hint="save it as UTF-8",
-        ) from error
-    strange = _UNPRINTABLE.search(text)
-    if strange:
-        raise NotReadable(
-            "RB001", f"a control character (U+{ord(strange.group()):04X})", Lines(text).mark(strange.start())
-        )
-    return text.replace("\r\n", "\n").replace("\r", "\n")

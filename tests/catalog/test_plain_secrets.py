@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from bot.actions.registry import input_models
 from bot.catalog.lint_secrets import _TELLTALES, _TOKEN_SHAPES, lint_plain_text
 from bot.catalog.loader import check
-from bot.catalog.source import Document, parse_document
+from bot.catalog.reading import parse_document
+from bot.catalog.source import Document
 
 # Put together here, so that no scanner takes this file for a leak.
 CHANCE = "q7Rz2Kp9" + "Xw4Tn8Vb" + "3Lm6"

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from bot.catalog.promoting import HEADER, standing, with_promotion
 from bot.catalog.promotion import Promotion, read_promotions
-from bot.catalog.source import Document, parse_document
+from bot.catalog.reading import parse_document
+from bot.catalog.source import Document
 from bot.errors import BadInput
 
 OLD, NEW = "0" * 64, "f" * 64

@@ -11,7 +11,8 @@ import yaml
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bot.catalog.source import FILE_LIMIT_BYTES, Document, parse_document
+from bot.catalog.reading import FILE_LIMIT_BYTES, parse_document
+from bot.catalog.source import Document
 
 NICE_TEXT = st.text(
     st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\u2028\u2029\ufeff\ufffe\uffff")

@@ -26,7 +26,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from bot.catalog.checking import FileModel, checked
-from bot.catalog.source import read_document
+from bot.catalog.reading import read_document
 from bot.errors import CatalogError
 from bot.runs.events import CheckChoice, Choice
 from bot.runs.plan import Effect, Verdict
