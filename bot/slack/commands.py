@@ -32,6 +32,20 @@ _NEAR = 0.75
 _AS_NEAR = 0.1
 """`stauts` is `stats` with a letter too many, and `status` with two swapped."""
 
+_IN_THE_THREAD = "a step is decided with the buttons of its message, in its thread or in my Home"
+_UNDO = "what a run did is undone with the button at its end, in its thread"
+_INSTEAD: Mapping[str, str] = {
+    **dict.fromkeys(("approve", "reject", "skip", "edit", "override"), _IN_THE_THREAD),
+    **dict.fromkeys(("undo", "rollback", "revert"), _UNDO),
+    **dict.fromkeys(("stop", "abort", "kill"), "did you mean `/runbook cancel`?"),
+    **dict.fromkeys(("run", "execute"), "did you mean `/runbook start`?"),
+    **dict.fromkeys(("dry-run", "plan"), "did you mean `/runbook start NAME --dry-run`?"),
+    **dict.fromkeys(("approvers", "oncall"), "did you mean `/runbook who`?"),
+    "ls": "did you mean `/runbook list`?",
+    "export": "the button Export stands at the end of a run, in its thread",
+}
+"""What people type for it elsewhere, and where it is here: no spelling is near to these."""
+
 USAGE = (
     "list | status | start NAME [key=value …] [--env E] [--dry-run] | show NAME | cancel | history | stats | "
     'simulate SERVICE "SYMPTOM" | who | help'
@@ -83,6 +97,8 @@ def parse(typed: str, *, runbooks: Sequence[str] = ()) -> Command:
 
 
 def _meant(word: str, runbooks: Sequence[str]) -> str:
+    if word.lower() in _INSTEAD:
+        return _INSTEAD[word.lower()]
     if word in runbooks:
         return f"`/runbook start {word}` starts that runbook, `/runbook show {word}` tells about it"
     begun = [verb for verb in VERBS if len(word) > 1 and verb.startswith(word.lower())]

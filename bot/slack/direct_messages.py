@@ -15,7 +15,7 @@ from bot.slack import text
 from bot.slack.message import Message, metadata_of
 from bot.slack.views import history
 from bot.slack.views.drawn import Drawn
-from bot.slack.views.offer import Offer, asked_for, does
+from bot.slack.views.offer import Offer, asked_for, planned
 
 
 def decision_wanted(
@@ -31,7 +31,7 @@ def decision_wanted(
         what=asked_for(one),
         about=_about(incident),
         place=one.environments,
-        does=does(one),
+        does=planned(one),
         until=one.expires_at,
         permalink=incident.permalink,
         is_again=bool(reminder),

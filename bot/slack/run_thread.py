@@ -53,7 +53,7 @@ from bot.slack.run_questions import DIGEST_SHOWN, RunQuestions
 from bot.slack.run_voice import RunVoice
 from bot.slack.views import check, fate, history
 from bot.slack.views.menu import Menu
-from bot.slack.views.offer import Offer, asked_for, does, needs_file, offer, whole, whole_text
+from bot.slack.views.offer import Offer, asked_for, needs_file, offer, planned, whole, whole_text
 from bot.slack.views.people import who
 from bot.slack.views.run import run_card, step_title
 from bot.slack.views.run_end import end
@@ -221,7 +221,7 @@ class RunThread(RunVoice):
         view = history.reminder(
             one.asked,
             what=asking(one),
-            does=does(one),
+            does=planned(one),
             until=one.expires_at,
             is_open=one.is_open,
             approved=len(self._standing(event.proposal_id, version)),

@@ -81,7 +81,7 @@ from bot.slack.views import fate, history
 from bot.slack.views.drawn import Drawn
 from bot.slack.views.incident import change_line, incident_card, linked_line, pointer_line
 from bot.slack.views.menu import Menu, another_runbook, with_menu
-from bot.slack.views.offer import Offer, does
+from bot.slack.views.offer import Offer, planned
 
 __all__ = ["Message", "messages"]
 
@@ -225,7 +225,7 @@ class _Talk:
         level = self._level(event.suggestion_id, version)
         key = f"reminder:{event.suggestion_id}" + (f":{level}" if level else "")
         view = history.reminder(
-            one.asked, what=asking(one), does=does(one), until=one.expires_at, is_open=suggestion.is_open
+            one.asked, what=asking(one), does=planned(one), until=one.expires_at, is_open=suggestion.is_open
         )
         yield self._message(key, view, version)
         metadata = {"incident_id": self.incident.incident_id, "version": version}

@@ -109,6 +109,9 @@ def test_a_command_is_read_like_a_shell_would_whatever_slack_made_of_its_quotes(
     [
         ("strat x", "did you mean `/runbook start` or `/runbook stats`?"),
         ("stauts", "did you mean `/runbook stats` or `/runbook status`?"),
+        ("approve", "buttons of its message, in its thread or in my Home"),
+        ("Rollback", "undone with the button at its end"),
+        ("stop", "did you mean `/runbook cancel`?"),
         ("frobnicate", "`/runbook help` shows what there is"),
         ("list everything", "takes nothing after it"),
         ("start x 'half", "a quote in this command is never closed"),

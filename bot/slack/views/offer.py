@@ -119,7 +119,7 @@ def offer_card(one: Offer, *, place: str, thread: str) -> list[JsonObject]:
     """
     code = undertaking(one.plan)
     title = "Dry run" if one.is_dry_run else "Next safe step"
-    head = f"*{title}: {does(one)}*\n{text.capital(_step(one))} of runbook {text.code(one.runbook.name)} · {place}"
+    head = f"*{title}: {_does(one)}*\n{text.capital(_step(one))} of runbook {text.code(one.runbook.name)} · {place}"
     several = f" · {how_many(one.asked)}" if one.asked.min_approvals > 1 else ""
     risk = text.value(one.plan.risk or "not said", 40)
     facts = f"*Until* {text.moment(one.expires_at)} · *risk* {risk}{several} · {thread}"
@@ -179,9 +179,9 @@ def _open(one: Offer, menu: Menu) -> Drawn:
 
 def _top(one: Offer) -> list[JsonObject]:
     title = "Dry run" if one.is_dry_run else "Next safe step"
-    blocks = [header(f"{title}: {one.name or one.place}"), section(f"*{does(one)}*\n{_runbook_line(one)}")]
+    blocks = [header(f"{title}: {one.name or one.place}"), section(f"*{_does(one)}*\n{_runbook_line(one)}")]
     if one.described and not exactly(one.plan):
-        blocks.append(section(text.sentence(_planned(one))))
+        blocks.append(section(text.sentence(planned(one))))
     if one.reason:
         blocks.append(section(f"*What is new:* {text.stopped(text.spoken(one.reason, 600))}"))
     if one.asked.message:
@@ -198,12 +198,13 @@ def _step(one: Offer) -> str:
     return f"{one.place} ({text.value(one.name, 80)})" if one.name else one.place
 
 
-def does(one: Offer) -> str:
-    """What it does: the author's purpose before the bot's own words, as what exactly runs stands below it, whole."""
-    return text.value(text.capital(one.described), 300) if one.described else _planned(one)
+def _does(one: Offer) -> str:
+    """The author's purpose before the bot's own words, as what exactly runs stands below it, whole."""
+    return text.value(text.capital(one.described), 300) if one.described else planned(one)
 
 
-def _planned(one: Offer) -> str:
+def planned(one: Offer) -> str:
+    """What would run, in a sentence of the bot's own."""
     return text.value(text.capital(one.plan.text) or one.name, 300)
 
 
@@ -346,9 +347,9 @@ def _call(one: Offer) -> str:
     call = f"{people}: " if people else ""
     place = f" in {text.value(one.environments, 80)}" if one.environments else ""
     exact = (
-        f" {text.sentence(_planned(one))}" if one.described else ""
+        f" {text.sentence(planned(one))}" if one.described else ""
     )  # no code block follows in a notification
-    what = f"Next safe step, {asked_for(one)}{place}: {text.sentence(does(one))}{exact}"
+    what = f"Next safe step, {asked_for(one)}{place}: {text.sentence(_does(one))}{exact}"
     return f"{call}{what} It waits for a decision until {text.moment(one.expires_at)}."
 
 
@@ -364,16 +365,16 @@ def _unattended(one: Offer) -> Drawn:
     place, _ = where(one.plan.targets)
     verb = "would run" if one.is_dry_run else "runs"
     runs = f" It {verb} {place}." if one.plan.targets else ""
-    blocks = [section(f"*{text.capital(_step(one))}: {does(one)}*\n{how}.{runs}")]
+    blocks = [section(f"*{text.capital(_step(one))}: {_does(one)}*\n{how}.{runs}")]
     blocks += code_of(one.plan)
     blocks.append(_fine_print(one))
-    words = f"{text.capital(asked_for(one))}: {text.sentence(does(one))}"
+    words = f"{text.capital(asked_for(one))}: {text.sentence(_does(one))}"
     return drawn(f"{words} {how}.", blocks)
 
 
 def _spent(one: Offer) -> Drawn:
     place, _ = where(one.plan.targets)
-    blocks = [section(f"*{text.capital(_step(one))}: {does(one)}*\n{one.became}")]
+    blocks = [section(f"*{text.capital(_step(one))}: {_does(one)}*\n{one.became}")]
     blocks += code_of(one.plan)
     undo, _ = undo_sentence(one.plan)
     blocks.append(context(f"Proposed {place}", undo.split(" Approving")[0]))
