@@ -41,6 +41,7 @@ _WORDS = {
     413: ("too-large", "the body is too large"),
     417: ("bad-input", "expectations in headers are not supported"),
 }
+_HINTS = {404: "`GET /api/v1/docs` shows what there is", 405: "`GET /api/v1/docs` shows which"}
 
 
 class TooLarge(BadInput):
@@ -128,7 +129,7 @@ def answering(handler: Handler, *, new_reference: Callable[[], str]) -> Handler:
             code, message = _WORDS.get(error.status, ("http", error.reason.lower()))
             allowed = error.headers.get("Allow")
             return _answer(
-                error_body(code, message=message),
+                error_body(code, message=message, hint=_HINTS.get(error.status, "")),
                 status=error.status,
                 headers={"Allow": allowed} if allowed else {},
             )

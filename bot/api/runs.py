@@ -15,7 +15,7 @@ from bot.api.shapes import AfterVersion, Cancel, Decide, Events, EventShown, His
 from bot.api.sight import run_for
 from bot.engine.ports import ClickRef
 from bot.engine.records import trigger_of
-from bot.errors import NotPermitted, Stale
+from bot.errors import BadInput, NotPermitted, Stale
 from bot.intake.incident import fold as fold_incident
 from bot.journal.base import HistoryQuery, Recorded
 from bot.runs.events import EVENTS, Event, ProposalId, RunId
@@ -169,7 +169,11 @@ async def decide(doors: Doors, ask: Ask[Decide, Nothing]) -> Answer:
     """Off unless `catalog.yaml` says `api_decisions: true`.
 
     The token must carry the email of one member of the Slack workspace. The decision is theirs as if they had clicked:
-    the same rules hold, they count once, and the thread shows it. It holds for exactly the digest it names.
+    the same rules hold, they count once, and the thread shows it. It holds for exactly the digest it names. After an
+    edit there is a fresh proposal, which whoever edited may not approve.
+
+    What stays in Slack, where everybody sees what is asked: breaking glass, and the questions about undos and metric
+    checks.
     """
     if not doors.engine.catalog().api_decisions:
         raise NotPermitted(
@@ -186,6 +190,7 @@ async def decide(doors: Doors, ask: Ask[Decide, Nothing]) -> Answer:
         run_id=run.id,
     )
     _refuse_another_digest(run, ref)
+    _refuse_idle_params(body)
     match body.verdict:
         case "approve":
             await doors.engine.approve(ref, caller)
@@ -193,7 +198,20 @@ async def decide(doors: Doors, ask: Ask[Decide, Nothing]) -> Answer:
             await doors.engine.reject(ref, caller, reason=body.reason)
         case "skip":
             await doors.engine.skip(ref, caller, reason=body.reason)
+        case "edit":
+            await doors.engine.edit(ref, caller, given=body.params or {})
+        case choice:
+            await doors.engine.settle(ref, caller, choice=choice, reason=body.reason)
     return Answer(content=await doors.records.record(run.id))
+
+
+def _refuse_idle_params(body: Decide) -> None:
+    """Parameters that change nothing, or an edit without any: somebody meant something else."""
+    if (body.verdict == "edit") != bool(body.params):
+        raise BadInput(
+            "an edit needs `params`, and nothing else takes them, so nothing was decided",
+            hint='send `"verdict": "edit"` with the parameters that change',
+        )
 
 
 def _refuse_another_digest(run: Run, ref: ClickRef) -> None:

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+)
 
 from bot.api.routing import Strict
 from bot.intake.foreign import TITLE_LIMIT
@@ -20,6 +30,13 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 ParamText = Annotated[StrictStr, Field(max_length=2000)]
 WholeNumber = Annotated[StrictInt, Field(ge=-(10**18), le=10**18)]
 ParamValue = ParamText | WholeNumber | StrictBool | None
+
+
+def _is_written_out(value: object) -> object:
+    """A number is no time, though pydantic would count seconds with it: what is described is a date and time."""
+    if isinstance(value, str) and not re.match(r"\d{4}-\d\d-\d\d", value):
+        raise ValueError("write it like 2026-11-21T08:04:00Z")
+    return value
 
 
 class Shown(BaseModel):
@@ -100,8 +117,18 @@ class Decide(Strict):
 
     proposal_id: Name
     digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", description="the proposal's, as it was shown")]
-    verdict: Literal["approve", "reject", "skip"]
+    verdict: Annotated[
+        Literal["approve", "reject", "skip", "edit", "done", "again", "undo", "stop"],
+        Field(
+            description="of a proposal: approve, reject, skip, or edit its parameters; of a step whose outcome is "
+            "unknown: it is done, try again, undo, or stop"
+        ),
+    ]
     reason: Annotated[str, Field(max_length=REASON_LIMIT, description="a rejection needs one")] = ""
+    params: Annotated[
+        dict[str, ParamValue] | None,
+        Field(max_length=100, description="with edit, and only there: the parameters that change"),
+    ] = None
 
 
 class Cancel(Strict):
@@ -125,7 +152,9 @@ class History(Strict):
     environment: Annotated[str, Field(max_length=200)] = ""
     status: RunStatus | None = None
     since: Annotated[
-        AwareDatetime | None, Field(description="opened then or later; a time with its zone")
+        AwareDatetime | None,
+        BeforeValidator(_is_written_out),
+        Field(description="opened then or later; a time with its zone"),
     ] = None
     limit: Annotated[int, Field(ge=1, le=100)] = 20
     cursor: Annotated[str, Field(max_length=400, description="`next_cursor` of the page before")] = ""

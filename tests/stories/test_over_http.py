@@ -95,6 +95,10 @@ async def test_a_run_started_over_http_is_approved_in_slack_and_read_back(tmp_pa
         assert "bob@acme.example" in report
         status, page = await stage.call("GET", "/api/v1/runbooks/history?service_id=checkout", token=viewer)
         assert (status, page) == (200, {"runs": [record[1]], "next_cursor": ""})
+        for since in ("5", "-0.5", "1e9", "2026-11-21", "yesterday"):
+            history = f"/api/v1/runbooks/history?since={since}"
+            status, answer = await stage.call("GET", history, token=viewer)
+            assert (status, answer["error"]["code"]) == (400, "bad-input"), since
         status, events = await stage.call("GET", f"{address}/events?limit=3", token=viewer)
         assert [one["name"] for one in events["events"]] == ["run-opened", "step-proposed", "step-approved"]
         assert events["next_after"] == 3
@@ -154,6 +158,90 @@ async def test_a_starter_may_not_approve_their_own_run_through_the_other_door(tm
         await stage.rest()
         assert (await stage.call("GET", address, token=bob))[1]["status"] == "cancelled"
         assert stage.host.ran == []
+
+
+async def test_an_edit_over_http_makes_a_fresh_proposal_that_another_person_must_approve(
+    tmp_path: Path,
+) -> None:
+    async with Stage.open(tmp_path, runbooks={"scale": PARAMS}, inventory=ALLOWED) as stage:
+        stage.host.prints("workers set '12'", "12 workers\n")
+        address, alice = await _started(stage, "scale")
+        body = await _shown(stage, address, alice)
+        path = f"{address}/decisions"
+        for wrong in (
+            {**body, "verdict": "edit"},
+            {**body, "verdict": "edit", "params": {}},
+            {**body, "verdict": "approve", "params": {"workers": 12}},
+            {**body, "verdict": "edit", "params": {"workers": 99}},
+            {**body, "verdict": "edit", "params": {"wrokers": 12}},
+        ):
+            status, answer = await stage.call("POST", path, token=alice, json=wrong)
+            assert (status, answer["error"]["code"]) == (400, "bad-input"), wrong
+        edit = {**body, "verdict": "edit", "params": {"workers": 12}}
+        status, record = await stage.call("POST", path, token=alice, json=edit)
+        assert (status, record["params"]) == (200, {"workers": 12})
+        await stage.rest()
+        fresh = await _shown(stage, address, alice)
+        assert fresh["digest"] != body["digest"]
+        status, _ = await stage.call("POST", path, token=alice, json={**fresh, "verdict": "approve"})
+        assert status == 403
+        status, _ = await stage.call("POST", path, token=alice, json={**body, "verdict": "approve"})
+        assert status == 409
+        bob = stage.token("approver", subject="bob-laptop", email="bob@acme.example")
+        status, _ = await stage.call("POST", path, token=bob, json={**fresh, "verdict": "approve"})
+        assert status == 200
+        await stage.rest()
+        assert stage.host.ran == ["workers set '12'"]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "ends"), [("done", "succeeded"), ("stop", "failed"), ("undo", "rolled_back")]
+)
+async def test_an_unknown_outcome_is_settled_over_http(tmp_path: Path, verdict: str, ends: str) -> None:
+    async with Stage.open(tmp_path, runbooks={"scale": PARAMS}, inventory=ALLOWED) as stage:
+        stage.host.is_cut_off_by("workers set '8'")
+        stage.host.prints("workers reset", "ok\n")
+        address, alice = await _started(stage, "scale")
+        body = await _shown(stage, address, alice)
+        path = f"{address}/decisions"
+        status, answer = await stage.call("POST", path, token=alice, json={**body, "verdict": verdict})
+        assert (status, answer["error"]["message"]) == (422, "the outcome of this step is not in question")
+        await stage.call("POST", path, token=alice, json={**body, "verdict": "approve"})
+        await stage.rest()
+        status, _ = await stage.call(
+            "POST", path, token=alice, json={**body, "verdict": verdict, "reason": "I looked"}
+        )
+        assert status == 200
+        await stage.rest()
+        _, record = await stage.call("GET", address, token=alice)
+        settled = [
+            one
+            for proposal in record["steps"][0]["proposals"]
+            for one in proposal["decisions"]
+            if one["kind"] == "outcome_settled"
+        ]
+        assert [(one["choice"], one["reason"], one["by"]["kind"]) for one in settled] == [
+            (verdict, "I looked", "api")
+        ]
+        assert record["status"] == ends
+
+
+async def _started(stage: Stage, runbook: str) -> tuple[str, str]:
+    """The address of a run that a program started, and the token of somebody who may decide it."""
+    starter = stage.token("operator", subject="deploy-pipeline")
+    _, opened = await stage.call(
+        "POST", "/api/v1/runbooks/execute", token=starter, json={"runbook_name": runbook}
+    )
+    await stage.rest()
+    token = stage.token("approver", subject="alice-laptop", email="alice@acme.example")
+    return f"/api/v1/runs/{opened['run_id']}", token
+
+
+async def _shown(stage: Stage, address: str, token: str) -> dict[str, Any]:
+    """What a decision on the latest proposal of the first step names."""
+    _, record = await stage.call("GET", address, token=token)
+    proposal = record["steps"][0]["proposals"][-1]
+    return {name: proposal[name] for name in ("proposal_id", "digest")}
 
 
 async def test_decisions_are_off_until_the_catalog_turns_them_on(tmp_path: Path) -> None:
