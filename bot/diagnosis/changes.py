@@ -73,7 +73,7 @@ def told(history: Sequence[Revision]) -> str:
 
 def difference(before: JsonObject, after: JsonObject) -> list[str]:
     """`spec.containers.app.image: shop:1 → shop:2`, one line for each place that differs."""
-    was, now = dict(_flat(before)), dict(_flat(after))
+    was, now = dict(flat(before)), dict(flat(after))
     lines = [
         f"{place}: {_shown(place, was.get(place))} → {_shown(place, now.get(place))}"
         for place in sorted({*was, *now})
@@ -83,16 +83,16 @@ def difference(before: JsonObject, after: JsonObject) -> list[str]:
     return [*lines[:LINES_LIMIT], f"and {more} more"] if more > 0 else lines
 
 
-def _flat(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
+def flat(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
     """Every leaf with where it stands; members of a list that have a name stand under it."""
     if isinstance(value, dict):
         for key, one in value.items():
             if key not in _OWN and key not in ("creationTimestamp", "$patch"):
-                yield from _flat(one, f"{place}.{key}" if place else key)
+                yield from flat(one, f"{place}.{key}" if place else key)
     elif isinstance(value, list):
         for number, one in enumerate(value):
             name = one.get("name", number) if isinstance(one, dict) else number
-            yield from _flat(one, f"{place}.{name}")
+            yield from flat(one, f"{place}.{name}")
     else:
         yield place, value
 

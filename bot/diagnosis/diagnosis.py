@@ -12,6 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.clients.kubernetes import ClusterReader
+from bot.diagnosis.agent.opinion import Opinion
+from bot.diagnosis.agent.telling import brief as opinion_in_short
+from bot.diagnosis.agent.telling import heading
+from bot.diagnosis.agent.telling import markdown as opinion_in_full
 from bot.diagnosis.collecting import BUDGET_S, collect
 from bot.diagnosis.evidence import Evidence, Subject
 from bot.diagnosis.findings import HEALTHY, Finding, analyze
@@ -26,6 +30,8 @@ class Diagnosis:
 
     evidence: Evidence
     findings: tuple[Finding, ...]
+    opinion: Opinion | None = None
+    """What a model says of it, where one was asked; told after the findings, and by nothing mixed up with them."""
 
     @property
     def top(self) -> Finding | None:
@@ -54,7 +60,8 @@ class Diagnosis:
     def brief(self) -> str:
         """The first findings with their words and what could not be read, as plain text for a chat."""
         gaps = self.not_read
-        return "\n".join(filter(None, (brief(self.findings), f"not read: {gaps}" if gaps else "")))
+        told = "" if self.opinion is None else f"{heading(self.opinion)}:\n{opinion_in_short(self.opinion)}"
+        return "\n".join(filter(None, (brief(self.findings), f"not read: {gaps}" if gaps else "", told)))
 
     @property
     def not_read(self) -> str:
@@ -69,7 +76,7 @@ class Diagnosis:
             Artifact(
                 name=f"{name}.md",
                 media_type="text/markdown",
-                body=markdown(self.evidence, self.findings).encode("utf-8", "replace"),
+                body=self.markdown().encode("utf-8", "replace"),
             ),
             Artifact(
                 name=f"{name}-evidence.json",
@@ -81,11 +88,13 @@ class Diagnosis:
 
     def markdown(self) -> str:
         """The whole report."""
-        return markdown(self.evidence, self.findings)
+        told = "" if self.opinion is None else opinion_in_full(self.opinion)
+        return markdown(self.evidence, self.findings) + told
 
     def as_json(self) -> JsonObject:
         """The same for programs, with all the evidence."""
-        return as_json(self.evidence, self.findings)
+        told = {} if self.opinion is None else {"opinion": self.opinion.as_json()}
+        return {**as_json(self.evidence, self.findings), **told}
 
 
 async def diagnose(

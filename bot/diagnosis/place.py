@@ -10,7 +10,7 @@ from typing import Self
 from bot.catalog.clusters import cluster_named, environment_of
 from bot.catalog.schema import Catalog, Cluster, EnvironmentName, Service
 from bot.diagnosis.evidence import Subject
-from bot.errors import BadInput
+from bot.errors import BadInput, Refused
 from bot.runs.plan import Target
 
 KINDS: Mapping[str, str] = MappingProxyType(
@@ -53,3 +53,15 @@ class Place:
         return cls.named(
             catalog, cluster=where.cluster, namespace=where.namespace, kind=where.kind, name=where.name
         )
+
+
+def service_of(catalog: Catalog, subject: Subject, *, context: str) -> tuple[str, EnvironmentName]:
+    """The service that is this workload in the cluster of this context, and its environment; "" where none is."""
+    for service in catalog.services.values():
+        try:
+            place = Place.of_service(service, catalog)
+        except Refused:
+            continue
+        if place.subject == subject and place.cluster.context == context:
+            return service.name, place.environment
+    return "", EnvironmentName("")

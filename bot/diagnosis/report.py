@@ -27,7 +27,7 @@ def summary(evidence: Evidence, findings: Sequence[Finding]) -> str:
     if not findings:
         return f"what is wrong with {evidence.subject.words} cannot be told from what could be read"
     more = f" (and {len(findings) - 1} more)" if len(findings) > 1 else ""
-    return f"{_seen(findings[0].title)}{more}"
+    return f"{visible(findings[0].title)}{more}"
 
 
 def brief(findings: Sequence[Finding]) -> str:
@@ -37,7 +37,7 @@ def brief(findings: Sequence[Finding]) -> str:
         lines.append(f"{number}. {found.confidence}: {found.title}")
         lines += [f"   > {' '.join(one.text.split())[:BRIEF_QUOTE]}" for one in found.quotes[:1]]
     more = len(findings) - BRIEF_FINDINGS
-    return "\n".join(map(_seen, [*lines, f"and {more} more"] if more > 0 else lines))
+    return "\n".join(map(visible, [*lines, f"and {more} more"] if more > 0 else lines))
 
 
 def gaps_in_short(evidence: Evidence) -> str:
@@ -46,7 +46,7 @@ def gaps_in_short(evidence: Evidence) -> str:
         return ""
     names = list(dict.fromkeys(gap.what for gap in evidence.gaps))
     more = f" and {len(names) - BRIEF_GAPS} more" if len(names) > BRIEF_GAPS else ""
-    return _seen(" ".join(f"{', '.join(names[:BRIEF_GAPS])}{more} ({evidence.gaps[0].why})".split()))
+    return visible(" ".join(f"{', '.join(names[:BRIEF_GAPS])}{more} ({evidence.gaps[0].why})".split()))
 
 
 def markdown(evidence: Evidence, findings: Sequence[Finding]) -> str:
@@ -60,11 +60,11 @@ def _lines(evidence: Evidence, findings: Sequence[Finding]) -> Iterator[str]:
     when = f"{evidence.taken_at:%Y-%m-%d %H:%M:%S} UTC"
     yield f"{_sentence(summary(evidence, findings))} Read at {when}; nothing was changed."
     for number, found in enumerate(findings, start=1):
-        yield from ("", f"## {number}. {_plain(found.title)}", "")
+        yield from ("", f"## {number}. {plain(found.title)}", "")
         often = f" Seen {found.count} times; this is one of them." if found.count > 1 else ""
-        yield f"{found.confidence.capitalize()} (`{found.kind}`): {_plain(found.reason)}.{often}"
+        yield f"{found.confidence.capitalize()} (`{found.kind}`): {plain(found.reason)}.{often}"
         for one in found.quotes:
-            yield from ("", *_quoted(one.text), "", f"from `{_code(one.item)}`")
+            yield from ("", *quoted(one.text), "", f"from `{_code(one.item)}`")
         if found.look_at and found.kind != HEALTHY:
             yield from ("", f"Look: `{_code(found.look_at)}`")
     for heading, kind in _SECTIONS:
@@ -72,13 +72,13 @@ def _lines(evidence: Evidence, findings: Sequence[Finding]) -> Iterator[str]:
         if items:
             yield from ("", f"## {heading}")
         for item in items:
-            yield from ("", *_quoted(item.text), "", f"from `{_code(item.id)}`")
+            yield from ("", *quoted(item.text), "", f"from `{_code(item.id)}`")
     if evidence.gaps:
         yield from ("", "## What could not be read", "")
         reasons: dict[str, list[str]] = {}
         for gap in evidence.gaps:
             reasons.setdefault(gap.why, []).append(gap.what)
-        yield from (f"- {_plain(', '.join(what))}: {_plain(why)}" for why, what in reasons.items())
+        yield from (f"- {plain(', '.join(what))}: {plain(why)}" for why, what in reasons.items())
 
 
 def as_json(evidence: Evidence, findings: Sequence[Finding]) -> JsonObject:
@@ -88,24 +88,24 @@ def as_json(evidence: Evidence, findings: Sequence[Finding]) -> JsonObject:
 
 
 def _sentence(text: str) -> str:
-    return f"{_plain(text[:1].upper() + text[1:])}."
+    return f"{plain(text[:1].upper() + text[1:])}."
 
 
-def _quoted(text: str) -> Iterator[str]:
+def quoted(text: str) -> Iterator[str]:
     """An indented block: nothing in it is read as Markdown."""
-    return (f"    {_seen(line)}" for line in text.splitlines() or [""])
+    return (f"    {visible(line)}" for line in text.splitlines() or [""])
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Words from outside on one line, with nothing that Markdown would make a link, a heading or HTML of."""
-    line = _seen(" ".join(text.split())).replace("://", ": //")
+    line = visible(" ".join(text.split())).replace("://", ": //")
     return "".join(f"\\{one}" if one in "\\`*_[]<>#|" else one for one in line)
 
 
 def _code(text: str) -> str:
-    return _seen(" ".join(text.split())).replace("`", "'")
+    return visible(" ".join(text.split())).replace("`", "'")
 
 
-def _seen(text: str) -> str:
+def visible(text: str) -> str:
     """What nobody would see (controls, marks that reorder or hide text, tags) stands as U+FFFD."""
     return "".join("\ufffd" if unicodedata.category(one) in _UNSEEN and one != "\t" else one for one in text)

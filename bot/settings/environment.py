@@ -56,6 +56,13 @@ class Settings(BaseModel):
     kubernetes_burst: int
     prometheus_url: str
     prometheus_token: SecretStr
+    ai_key: SecretStr
+    ai_model: str
+    ai_provider: Literal["openai", "anthropic"]
+    ai_url: str
+    ai_seconds: int
+    ai_requests: int
+    ai_tokens: int
     secrets_dir: Path | None
     log_level: Literal["debug", "info", "warning", "error"]
     log_format: Literal["json", "console"]
@@ -152,6 +159,8 @@ def _load(environ: Mapping[str, str], *, to_serve: bool) -> Settings:
     if to_serve:
         _require_slack(reading)
     _keep_token_covered(reading)
+    if found["ai_key"].get_secret_value():
+        reading.require("BOT_AI_MODEL")
     unknown = _unknown(environ)
     if reading.problems:
         place = {row.variable: index for index, row in enumerate(ROWS)}

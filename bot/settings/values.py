@@ -119,6 +119,33 @@ def count(text: str) -> int:
     return int(text)
 
 
+def within(least: int, most: int) -> Callable[[str], int]:
+    """A reader of whole numbers from `least` to `most`."""
+
+    def read(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= most:
+            raise ValueError(f"{text!r} is no whole number from {least} to {most}")
+        return int(text)
+
+    return read
+
+
+def model_name(text: str) -> str:
+    """A model as its provider names it: `gpt-5`, `qwen/qwen3:32b`."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,127}", text):
+        raise ValueError(f"{text!r} is no name of a model")
+    return text
+
+
+def model_url(text: str) -> str:
+    """Where a model is asked: what is sent there is read from production, so over TLS or on this machine."""
+    url = prometheus_url(text)
+    parts = urlsplit(url)
+    if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
+        raise ValueError(f"{text!r} is neither https nor on this machine")
+    return url
+
+
 def slack_url(text: str) -> str:
     """Slack's own Web API, or a workspace on this machine; with the slash that the client wants at the end."""
     url = api_url(text, hosts=("slack.com",)).rstrip("/") + "/"

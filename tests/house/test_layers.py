@@ -30,6 +30,7 @@ BREACHES = {
     "numbers": ("bot/engine/breach.py", "def late():\n    import prometheus_client"),
     "pictures": ("bot/slack/breach.py", "def late():\n    import matplotlib"),
     "terminal": ("bot/cli/breach.py", "from rich.console import Console"),
+    "models": ("bot/engine/breach.py", "def late():\n    import pydantic_ai"),
     "tokens": ("bot/slack/breach.py", "from joserfc import jwt"),
 }
 
