@@ -126,7 +126,7 @@ def export(
     else:
         write(file, written.encode())
         tell(f"wrote {file}")
-    tell(f"{len(made.lines):,} decisions, {_count(len(made.problems))}")
+    tell(f"{len(made.lines):,} decision{'s' * (len(made.lines) != 1)}, {_count(len(made.problems))}")
     context.exit(FOUND_PROBLEMS if made.problems else FINE)
 
 

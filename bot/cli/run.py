@@ -182,7 +182,7 @@ def _told(decision: DecisionRecord) -> str:
 
     words = DECISION_WORDS[decision.kind]
     told = f"{words}: {decision.choice}" if decision.choice else words
-    told += f" by {decision.by.called if decision.by else 'the bot'}"
+    told += f" by {decision.by.called}" if decision.by else ""
     told += f" via {decision.via}" if decision.via else ""
     told += f" at {decision.at:%H:%M:%S}"
     told += f" ({', '.join(decision.changes)})" if decision.changes else ""

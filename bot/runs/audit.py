@@ -17,6 +17,7 @@ from typing import Any
 from bot.runs.markdown import EMPTY, code, prose
 from bot.runs.record_shape import (
     CheckRecord,
+    DecisionKind,
     DecisionRecord,
     PersonRecord,
     ProposalRecord,
@@ -78,6 +79,10 @@ class AuditLine:
     run_status: str
     head: str = ""
     """Hash of the run's last event in the chain."""
+    started_by: str = ""
+    """Who asked for the run; empty where the incident itself did."""
+    suggested_because: str = ""
+    """What of the incident this runbook fits."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,7 +154,7 @@ def _decided(decision: DecisionRecord) -> dict[str, Any]:
         "at": decision.at,
         "decision": decision.kind,
         "choice": decision.choice,
-        "who": _who(by),
+        "who": _who(by, decision.kind),
         "account": f"{by.kind} {by.id}" if by is not None else "",
         "via": decision.via,
         "members_read_at": decision.members_read_at,
@@ -158,10 +163,14 @@ def _decided(decision: DecisionRecord) -> dict[str, Any]:
     }
 
 
-def _who(by: PersonRecord | None) -> str:
+def _who(by: PersonRecord | None, kind: DecisionKind) -> str:
     if by is None:
-        return "the bot"
-    return f"{by.name} <{by.person}>" if by.name and by.name != by.person else by.person
+        return "nobody" if kind == "expired" else "the bot"
+    return _person(by)
+
+
+def _person(one: PersonRecord) -> str:
+    return f"{one.name} <{one.person}>" if one.name and one.name != one.person else one.person
 
 
 def _about(step: StepRecord, proposal: ProposalRecord) -> dict[str, Any]:
@@ -199,6 +208,8 @@ def _line(record: RunRecord, **given: Any) -> AuditLine:
         dry_run=record.dry_run,
         run_status=record.status,
         head=record.head,
+        started_by=_person(record.requester) if record.requester is not None else "",
+        suggested_because="; ".join(record.trigger.why),
         **given,
     )
 
@@ -285,7 +296,7 @@ def _row(line: AuditLine) -> str:
         _person_cell(line),
         _decision_cell(line),
         _what_cell(line),
-        prose(line.reason, 300),
+        _why_cell(line),
         _evidence_cell(line),
         _outcome_cell(line),
     )
@@ -312,6 +323,15 @@ def _what_cell(line: AuditLine) -> str:
     dry = ", dry run" if line.dry_run else ""
     what = f": {prose(line.what, 200)}" if line.what else ""
     return f"{step}{run}{' on ' + place if place else ''}{dry}{what}"
+
+
+def _why_cell(line: AuditLine) -> str:
+    """What was said, what it was done for, and what brought this runbook up."""
+    incident = f"for {prose(line.incident, 200)}" + (f" ({code(line.trigger, 80)})" if line.trigger else "")
+    fits = f"fits: {prose(line.suggested_because, 200)}" if line.suggested_because else ""
+    started = f"started by {prose(line.started_by, 120)}" if line.started_by else ""
+    said = prose(line.reason, 300) if line.reason else ""
+    return "; ".join(part for part in (said, incident, fits, started) if part)
 
 
 def _evidence_cell(line: AuditLine) -> str:

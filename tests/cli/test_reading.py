@@ -250,6 +250,7 @@ def test_the_audit_lists_every_decision_once_in_each_format(journal: Path) -> No
     assert [(row["run"], row["step"], row["decision"]) for row in rows] == told
     document = ctl("audit", "export", journal=journal)
     assert document.stdout.count("| **approved** |") == 4
+    assert all("for " in line.split(" | ")[4] for line in document.stdout.splitlines()[8:])
     assert document.stderr == "6 decisions, no problems: the journal is whole\n"
 
 

@@ -34,13 +34,17 @@ def test_list_has_a_line_for_each_runbook_and_action() -> None:
     assert next(line for line in lines if "scale-payment-api" in line).split()[:4] == [
         "runbook", "scale-payment-api", "prod", "3",
     ]  # fmt: skip
-    assert "12 listed" in result.stderr
+    assert "13 listed" in result.stderr
 
 
 def test_list_can_be_narrowed() -> None:
     assert {line.split()[0] for line in ctl("list", "--actions").stdout.splitlines()[1:]} == {"action"}
     told = json.loads(ctl("list", "--service", "payments-api", "--json").stdout)
-    assert [one["name"] for one in told] == ["disable-new-checkout", "scale-payment-api"]
+    assert [one["name"] for one in told] == [
+        "disable-new-checkout",
+        "roll-back-payment-api",
+        "scale-payment-api",
+    ]
     refused = ctl("list", "--service", "payment-apy")
     assert (refused.exit_code, refused.stdout) == (2, "")
     assert "did you mean payment-api?" in refused.stderr

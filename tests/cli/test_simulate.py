@@ -75,6 +75,19 @@ def simulate(*arguments: str) -> Result:
     return CliRunner().invoke(main, ["simulate", "--catalog", str(PACKAGED), *arguments])
 
 
+def test_the_catalog_to_start_from_answers_a_page_and_takes_back_what_did_not_help(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(Path(__file__).parents[2])
+    monkeypatch.delenv("BOT_CATALOG", raising=False)
+    words = ["simulate", "--service", "payments", "--symptom", "elevated 5xx"]
+    played = CliRunner().invoke(main, words)
+    assert (played.exit_code, played.output.count("How it would end: succeeded.")) == (0, 1)
+    failed = CliRunner().invoke(main, [*words, "--env", "prod", "--fail-at", "verify"])
+    assert failed.exit_code == 0
+    assert "Undone, in this order: roll-back, turn-off." in failed.output
+
+
 def check(name: str, result: Result) -> None:
     """Hold what was printed against the golden text of that name."""
     told = result.output

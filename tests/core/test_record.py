@@ -23,6 +23,7 @@ from bot.runs.events import (
     Measured,
     ParamsEdited,
     Permission,
+    ProposalExpired,
     ProposalId,
     ProposalVoided,
     RunFinished,
@@ -216,6 +217,17 @@ def test_each_decision_is_one_line_of_the_audit_and_a_tag_is_one_too() -> None:
         "inconclusive: errors did not move: 3 before, 3 after",
     )
     assert lines[0].commit == "0123abc4567"
+    assert (lines[0].incident, lines[0].suggested_because) == (TRIGGER.title, "; ".join(TRIGGER.why))
+    assert {line.started_by for line in lines} == {"bob <bob@acme.example>"}
+
+
+def test_a_decision_that_nobody_made_is_nobodys_and_says_what_it_was_for() -> None:
+    made = proposed()
+    expired = ProposalExpired(at=NOW, proposal_id=made.proposal_id)
+    record = record_of(fold([opened(runbook("a")), made, expired]), trigger=TRIGGER)
+    (line,) = audit_lines(record)
+    assert (line.decision, line.who, line.started_by) == ("expired", "nobody", "")
+    assert f"for {TRIGGER.title}" in as_markdown(_report(line))
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "＝"])
