@@ -41,6 +41,7 @@ from bot.engine.counting import Counting
 from bot.engine.driver import Driver
 from bot.engine.execution import Execution
 from bot.engine.ledger import Ledger
+from bot.engine.looking import Looking
 from bot.engine.making import Maker
 from bot.engine.measuring import Measuring
 from bot.engine.operations import Operations
@@ -287,6 +288,8 @@ async def _wire(
         erred=lambda where: numbers.count("runbook_worker_errors_total", where=where),
     )
 
+    looking = Looking(clusters=clusters, redactor=redactor, clock=clock)
+
     def compose(incident: Incident, runs: Sequence[Run]) -> Sequence[Message]:
         files = catalog()
         service = files.services.get(incident.facts.service)
@@ -350,7 +353,9 @@ async def _wire(
         pager=pager,
         timetable=Timetable(journal=journal, catalog=catalog, clock=clock, wake=reception.wake),
         door=door,
-        server=_server(settings, journal, door, reception, in_force, clock, operations, directory, numbers),
+        server=_server(
+            settings, journal, door, reception, in_force, clock, operations, looking, directory, numbers
+        ),
         ssh=ssh,
         clusters=clusters,
         reader=reader,
@@ -408,6 +413,7 @@ def _server(
     in_force: CatalogInForce,
     clock: Clock,
     operations: Operations,
+    looking: Looking,
     directory: SlackDirectory,
     numbers: Metrics,
 ) -> web.Application:
@@ -428,6 +434,7 @@ def _server(
             inbox=journal,
             wake=reception.wake,
             operations=operations,
+            looking=looking,
             members=directory,
             webhook_secrets=[one.get_secret_value() for one in settings.pagerduty_webhook_secrets],
             alertmanager_secrets=[one.get_secret_value() for one in settings.alertmanager_secrets],

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from bot.api.auth import TokenCheck
-from bot.api.pace import Pace
+from bot.api.pace import Pace, Turns
+from bot.engine.looking import Looking
 from bot.engine.operations import Operations
 from bot.engine.ports import Members
 from bot.engine.records import Records
@@ -51,6 +52,10 @@ class Doors:
     """None means that no token is good."""
     pace: Pace = field(default_factory=Pace)
     """How fast one caller may ask."""
+    looking: Looking | None = None
+    """Looks into clusters; None where there is none to look into."""
+    looks: Turns = field(default_factory=Turns)
+    """How many are looked into at the same time."""
     us: Self = field(default_factory=Self)
     accept_timeout_s: float = ACCEPT_TIMEOUT_S
     readiness: Callable[[], Awaitable[Mapping[str, str]]] = _ready

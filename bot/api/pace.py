@@ -5,7 +5,8 @@ Kept in memory: it protects this process from its own callers, and a restart owe
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import ceil
@@ -15,6 +16,9 @@ from bot.errors import Refused
 BURST = 600
 PER_SECOND = 10.0
 MOST_CALLERS = 10_000
+LOOKS_AT_ONCE = 2
+"""Each makes dozens of reads at the pace that the runs' own reads share."""
+RETRY_LOOK_S = 3
 
 
 class TooMany(Refused):
@@ -22,11 +26,34 @@ class TooMany(Refused):
 
     code = "too-many-requests"
 
-    def __init__(self, *, retry_after_s: int) -> None:
-        super().__init__(
-            "you ask faster than anybody may", hint=f"ask again in {retry_after_s} s, and less often"
-        )
+    def __init__(
+        self, message: str = "you ask faster than anybody may", *, retry_after_s: int, hint: str = ""
+    ) -> None:
+        super().__init__(message, hint=hint or f"ask again in {retry_after_s} s, and less often")
         self.retry_after_s = retry_after_s
+
+
+@dataclass(kw_only=True)
+class Turns:
+    """A few at a time, whoever asks: for what is dear on our side."""
+
+    most: int = LOOKS_AT_ONCE
+    _taken: int = 0
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """Hold one while the block runs; `TooMany` where none is free, for who waits in a line waits for too long."""
+        if self._taken >= self.most:
+            raise TooMany(
+                f"{self.most} diagnoses are being made already",
+                retry_after_s=RETRY_LOOK_S,
+                hint=f"ask again in {RETRY_LOOK_S} s",
+            )
+        self._taken += 1
+        try:
+            yield
+        finally:
+            self._taken -= 1
 
 
 @dataclass(kw_only=True)

@@ -32,7 +32,8 @@ SAMPLES: Mapping[str, object] = {
     },
     "Decide": {"proposal_id": "…", "digest": "…", "verdict": "reject", "reason": "not during the sale"},
     "Cancel": {"reason": "the deploy was taken back"},
-    "Anomaly": {
+    "Diagnose": {"service": "checkout"},
+    "ReportedEvent": {
         "anomaly_id": "a-17",
         "service_id": "checkout",
         "metric_name": "latency_p99",
@@ -185,6 +186,9 @@ def _schemas(document: Json) -> Iterator[str]:
     for name, schema in document["components"]["schemas"].items():
         yield f'<article id="shape-{escape(name)}"><h3>{escape(name)}</h3>'
         yield from _paragraphs(schema.get("description", ""))
+        if "oneOf" in schema:
+            choices = (_link(str(one["$ref"].rpartition("/")[2])) for one in schema["oneOf"])
+            yield f"<p>One of {', '.join(choices)}.</p>"
         required = schema.get("required", ())
         yield "<table class=fields>"
         for field, shape in schema.get("properties", {}).items():

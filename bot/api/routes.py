@@ -2,7 +2,8 @@
 
     POST /webhooks/pagerduty              signed by PagerDuty
     POST /webhooks/alertmanager           shared secret
-    POST /api/v1/events                   operator   report an anomaly
+    POST /api/v1/events                   operator   report an anomaly or a deployment
+    POST /api/v1/diagnose                 operator   say what is wrong with a workload
     POST /api/v1/runbooks/execute         operator   start a runbook, or see what it would do
     GET  /api/v1/runbooks                 viewer
     GET  /api/v1/runbooks/history         viewer
@@ -24,7 +25,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from bot.api import about, described, runbooks, runs, scraping, signals
+from bot.api import about, described, diagnoses, runbooks, runs, scraping, signals
 from bot.api.doors import Doors
 from bot.api.errors import Handler, answering
 from bot.api.routing import Route, served
@@ -51,6 +52,7 @@ ROUTES: Sequence[Route] = described.with_description(
         runs.show_report,
         runs.cancel,
         runs.decide,
+        diagnoses.diagnose,
         *SIGNAL_ROUTES,
         about.healthz,
         about.readyz,

@@ -20,12 +20,12 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from inspect import cleandoc
-from typing import Any, Generic, Literal, TypeVar, cast
+from typing import Any, ClassVar, Generic, Literal, TypeVar, cast
 from urllib.parse import urlsplit
 
 from aiohttp import web
 from multidict import CIMultiDictProxy
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, RootModel, TypeAdapter, ValidationError
 
 from bot.api.auth import ApiCaller, Unauthenticated
 from bot.api.body import raw_body
@@ -37,6 +37,7 @@ from bot.intake.foreign import line, load_object
 Entry = Literal["bearer", "open", "pagerduty", "alertmanager"]
 B = TypeVar("B", bound=BaseModel)
 Q = TypeVar("Q", bound=BaseModel)
+T = TypeVar("T")
 
 NAME_LIMIT = 200
 MOST_WRONG = 20
@@ -52,6 +53,13 @@ class Strict(BaseModel):
 
 class Nothing(Strict):
     """No body, no query."""
+
+
+class OneOf(RootModel[T]):
+    """The base of a body that may be one of several shapes, told apart by its `kind`."""
+
+    model_config = ConfigDict(frozen=True)
+    kinds: ClassVar[Mapping[str, type[BaseModel]]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -267,21 +275,31 @@ def read_json(shape: type[B], raw: bytes) -> B:
     try:
         return shape.model_validate_json(raw, strict=True)
     except ValidationError as error:
-        raise BadInput(f"the body does not fit: {wrong(error)}", hint=_known(shape)) from error
+        if not issubclass(shape, OneOf):
+            raise BadInput(f"the body does not fit: {wrong(error)}", hint=_known(shape)) from error
+        # pydantic begins each place with the kind it took the body for; where it took it for none, there is no place
+        kind = next((str(one["loc"][0]) for one in error.errors() if one["loc"]), "")
+        hint = _known(shape.kinds[kind]) if kind else ""
+        raise BadInput(f"the body does not fit: {wrong(error, skip=1)}", hint=hint) from error
 
 
-def wrong(error: ValidationError) -> str:
-    """What does not fit, field by field, without the values."""
+def wrong(error: ValidationError, *, skip: int = 0) -> str:
+    """What does not fit, field by field, without the values; `skip` parts of each place are not the sender's words."""
     found = {
-        f"`{line('.'.join(str(part) for part in one['loc']), limit=60) or 'body'}`: {one['msg'].lower()}"
+        f"`{line('.'.join(str(part) for part in one['loc'][skip:]), limit=60) or 'body'}`: {_said(one['msg'])}"
         for one in error.errors(include_url=False, include_input=False, include_context=False)
     }
     return "; ".join(sorted(found)[:MOST_WRONG])
 
 
+def _said(message: str) -> str:
+    return message.removeprefix("Value error, ").lower()
+
+
 def _known(shape: type[BaseModel]) -> str:
-    required = [name for name, one in shape.model_fields.items() if one.is_required()]
-    optional = [name for name in shape.model_fields if name not in required]
+    fields = [(one.alias or name, one.is_required()) for name, one in shape.model_fields.items()]
+    required = [name for name, is_required in fields if is_required]
+    optional = [name for name, is_required in fields if not is_required]
     parts = [
         f"{word} {'is' if len(names) == 1 else 'are'} {', '.join(names)}"
         for word, names in (("required", required), ("optional", optional))

@@ -23,7 +23,7 @@ _ANSWERS = (Returns(200, str, "every metric, in Prometheus' text format", media_
 _WEBHOOKS = {
     "/webhooks/pagerduty": "pagerduty",
     "/webhooks/alertmanager": "alertmanager",
-    "/api/v1/events": "anomaly",
+    "/api/v1/events": "events",
 }
 
 

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     AwareDatetime,
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
     StrictBool,
     StrictInt,
     StrictStr,
+    Tag,
 )
 
-from bot.api.routing import Strict
+from bot.api.routing import OneOf, Strict
+from bot.intake.anomaly import Anomaly
+from bot.intake.deployment import Deployment
 from bot.intake.foreign import TITLE_LIMIT
 from bot.runs.record_shape import RunRecord
 from bot.runs.state import RunStatus
@@ -77,6 +81,27 @@ class Context(Strict):
     metric_name: Annotated[str, Field(max_length=200)] = ""
     value: Finite | None = None
     anomaly_score: Finite | None = None
+
+
+def _kind_of(body: object) -> object:
+    return body.get("kind", "anomaly") if isinstance(body, dict) else None
+
+
+class ReportedEvent(
+    OneOf[
+        Annotated[
+            Annotated[Anomaly, Tag("anomaly")] | Annotated[Deployment, Tag("deployment")],
+            Discriminator(
+                _kind_of,
+                custom_error_type="kind",
+                custom_error_message="`kind` is anomaly or deployment; it is anomaly where there is none",
+            ),
+        ]
+    ]
+):
+    """What a program has to tell: a metric anomaly, or how a deployment ended."""
+
+    kinds: ClassVar = {"anomaly": Anomaly, "deployment": Deployment}
 
 
 class Notification(BaseModel):

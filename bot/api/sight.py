@@ -8,6 +8,7 @@ from __future__ import annotations
 from bot.api.auth import ApiCaller
 from bot.api.doors import Doors
 from bot.catalog.schema import Catalog, Runbook, Service
+from bot.diagnosis.place import Place
 from bot.engine.suggesting import nearest
 from bot.errors import BadInput, NotFound, NotPermitted
 from bot.runs.events import RunId
@@ -59,6 +60,12 @@ def service_for(doors: Doors, caller: ApiCaller, runbook: Runbook, given: str) -
                 hint="say so in `context.service_id`",
             )
         return ""
+    return service_called(doors, caller, name).name
+
+
+def service_called(doors: Doors, caller: ApiCaller, name: str) -> Service:
+    """The service of this name or alias; refused where there is none, or where it is another team's."""
+    catalog = doors.engine.catalog()
     service = catalog.service_named(name)
     if service is None:
         near = nearest(name, [one.name for one in catalog.services.values() if caller.sees(one.team)])
@@ -67,7 +74,65 @@ def service_for(doors: Doors, caller: ApiCaller, runbook: Runbook, given: str) -
             hint=f"did you mean {near!r}?" if near else "",
         )
     require_team(caller, service)
-    return service.name
+    return service
+
+
+def place_for(
+    doors: Doors,
+    caller: ApiCaller,
+    service: Service | None,
+    *,
+    cluster: str = "",
+    namespace: str = "",
+    kind: str = "",
+    name: str = "",
+) -> Place:
+    """The workload that is named, with what the catalog gives for the service; refused where it is not the caller's."""
+    catalog = doors.engine.catalog()
+    try:
+        place = Place.said(catalog, service, cluster=cluster, namespace=namespace, kind=kind, name=name)
+    except (BadInput, NotPermitted) as refusal:
+        if caller.tenants is None or not namespace:
+            raise
+        # What is listed besides is other teams' too.
+        raise type(refusal)(refusal.message) from refusal
+    _require_place(caller, catalog, place)
+    return place
+
+
+def _require_place(caller: ApiCaller, catalog: Catalog, place: Place) -> None:
+    """Raise `NotPermitted` for a workload that is not the caller's to look into.
+
+    Namespaces have no team of their own. A workload that a service is belongs to that service's team; any other in a
+    namespace to the teams that have something there, all of them; and where nobody has, a token for every team is
+    asked for as soon as there are teams at all.
+    """
+    there = [one for one in catalog.services.values() if _is_at(one, catalog, place)]
+    own = [one for one in there if _is_at(one, catalog, place, exactly=True)]
+    if any(caller.sees(one.team) for one in own):
+        return
+    strangers = [one for one in own or there if not caller.sees(one.team)]
+    is_nobodys = not there and any(one.team for one in catalog.services.values())
+    if strangers or (is_nobodys and caller.tenants is not None):
+        raise NotPermitted(
+            f"{place.subject.words} belongs to no team that the token names",
+            hint="mint a token with that team in `teams`, or for every team",
+        )
+
+
+def sees_all_of(caller: ApiCaller, catalog: Catalog, place: Place) -> bool:
+    """Whether everybody who has something in the namespace is of a team that the token names."""
+    there = [one for one in catalog.services.values() if _is_at(one, catalog, place)]
+    return all(caller.sees(one.team) for one in there)
+
+
+def _is_at(service: Service, catalog: Catalog, place: Place, *, exactly: bool = False) -> bool:
+    if service.workload is None:
+        return False
+    theirs = Place.of_service(service, catalog)
+    if exactly:
+        return (theirs.target, theirs.subject) == (place.target, place.subject)
+    return theirs.target == place.target
 
 
 def require_team(caller: ApiCaller, service: Service) -> None:

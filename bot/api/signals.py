@@ -12,14 +12,14 @@ import hmac
 from base64 import b64decode
 from collections.abc import Sequence
 
-from bot.api.auth import OPERATOR, Unauthenticated
+from bot.api.auth import OPERATOR, ApiCaller, Unauthenticated
 from bot.api.doors import Doors
 from bot.api.routing import Answer, Ask, Nothing, Returns, route
-from bot.api.shapes import Notification, PagerDutyEvent, Taken
-from bot.api.sight import require_team
+from bot.api.shapes import Notification, PagerDutyEvent, ReportedEvent, Taken
+from bot.api.sight import place_for, require_team, service_called
 from bot.errors import JournalUnavailable
 from bot.intake import inbox
-from bot.intake.anomaly import Anomaly
+from bot.intake.deployment import Deployment
 from bot.intake.pagerduty import SIGNATURE_HEADER, is_signed
 from bot.intake.signal import Ignored
 from bot.journal.base import InboxItem
@@ -79,20 +79,37 @@ async def alertmanager(doors: Doors, ask: Ask[Nothing, Nothing]) -> Answer:
 @route(
     "POST",
     "/api/v1/events",
-    summary="Report a metric anomaly",
+    summary="Report a metric anomaly or a deployment",
     section="Signals",
     role=OPERATOR,
-    body=Anomaly,
+    body=ReportedEvent,
     answers=(TAKEN,),
 )
-async def events(doors: Doors, ask: Ask[Anomaly, Nothing]) -> Answer:
-    """Opens an incident with the anomaly's numbers. The same `anomaly_id` counts once."""
+async def events(doors: Doors, ask: Ask[ReportedEvent, Nothing]) -> Answer:
+    """An anomaly opens an incident with its numbers. The same `anomaly_id` counts once.
+
+    A deployment that failed opens an incident with a diagnosis of what was deployed, also where nobody was paged; one
+    that succeeded opens none and is kept as what changed. The same `deployment_id` with the same status counts once.
+    """
+    one = ask.body.root
+    now, actor = doors.now(), ask.caller.actor
+    if isinstance(one, Deployment):
+        if doors.operations is not None:
+            _check_deployment(doors, ask.caller, one)
+        return await _accept(doors, (inbox.from_deployment(ask.raw, received_at=now, actor=actor),))
     if doors.operations is not None:
-        service = doors.engine.catalog().service_named(ask.body.service_id)
+        service = doors.engine.catalog().service_named(one.service_id)
         if service is not None:
             require_team(ask.caller, service)
-    item = inbox.from_anomaly(ask.raw, received_at=doors.now(), actor=ask.caller.actor)
-    return await _accept(doors, (item,))
+    return await _accept(doors, (inbox.from_anomaly(ask.raw, received_at=now, actor=actor),))
+
+
+def _check_deployment(doors: Doors, caller: ApiCaller, one: Deployment) -> None:
+    """A pipeline is told at once what would be looked into by nobody: it reads answers, and has nobody to ask."""
+    service = service_called(doors, caller, one.service)
+    if one.namespace is not None:
+        kind, name = one.workload
+        place_for(doors, caller, service, cluster=one.cluster, namespace=one.namespace, kind=kind, name=name)
 
 
 async def _accept(doors: Doors, items: Sequence[InboxItem]) -> Answer:

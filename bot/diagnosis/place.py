@@ -42,6 +42,37 @@ class Place:
         return cls(cluster=found, subject=subject, environment=environment)
 
     @classmethod
+    def said(
+        cls,
+        catalog: Catalog,
+        service: Service | None,
+        *,
+        cluster: str = "",
+        namespace: str = "",
+        kind: str = "",
+        name: str = "",
+    ) -> Self:
+        """The workload that is named; what is left out is what the catalog gives for the service."""
+        where = service.workload if service is not None else None
+        if not namespace and service is not None:
+            return cls.of_service(service, catalog)
+        if not kind and where is not None:
+            kind, name = where.kind, where.name
+        if not namespace or not kind:
+            raise BadInput(
+                "it is not clear what to look into",
+                hint="name a service that has a workload in catalog.yaml, or a namespace and one of "
+                f"{', '.join(KINDS)}",
+            )
+        return cls.named(
+            catalog,
+            cluster=cluster or (where.cluster if where is not None else ""),
+            namespace=namespace,
+            kind=kind,
+            name=name,
+        )
+
+    @classmethod
     def of_service(cls, service: Service, catalog: Catalog) -> Self:
         """What the service is in a cluster; BadInput where the catalog does not say."""
         where = service.workload

@@ -1,9 +1,10 @@
 """An incident's own needs: a suggestion when it opens, reminder, escalation and expiry of it, and its end.
 
 `next_for` is pure; `Attendant` performs it. Suggestions hold nothing, so nothing here takes a slot or a lock.
-What opened it says when it is over. A start by hand, a schedule or an anomaly never will: such an incident is closed
-after a quiet day, or the list of what is open would only ever grow. As long as it is open, people are reminded of what
-the walk back of a run left to them: the run is over then and nobody drives it any more.
+What opened it says when it is over. A start by hand, a schedule or an anomaly never will, and a deployment only if it
+is tried again: such an incident is closed after a quiet day, or the list of what is open would only ever grow. As long
+as it is open, people are reminded of what the walk back of a run left to them: the run is over then and nobody drives
+it any more.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ from bot.runs.state import Run, next_level
 
 RESOLVED = "the incident was resolved elsewhere before anybody decided"
 QUIET = timedelta(days=1)
-_NEVER_OVER = frozenset({"manual", "api", "schedule", "anomaly"})
+_NEVER_OVER = frozenset({"manual", "api", "schedule", "anomaly", "deployment"})
 """Sources that open incidents and never say that one is over."""
 
 

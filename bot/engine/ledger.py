@@ -35,6 +35,8 @@ class Change:
     incident_events: tuple[Event, ...] = ()
     run: Run | None = None
     run_events: tuple[Event, ...] = ()
+    beside: tuple[Write, ...] = ()
+    """Streams that nobody folds, written in the same transaction."""
     artifacts: tuple[Artifact, ...] = ()
     inbox_id: str = ""
 
@@ -136,6 +138,7 @@ class Ledger:
             writes.append(
                 Write(stream=runs.stream_of(run.id), expected_version=expected, events=change.run_events)
             )
+        writes.extend(change.beside)
         batch = Batch(
             writes=tuple(writes),
             incidents=(incident_row(incident),) if change.incident_events and incident else (),

@@ -20,13 +20,14 @@ from bot.engine.clock import Clock
 from bot.engine.ledger import Change, Ledger
 from bot.engine.missed import missed
 from bot.errors import BotError, JournalUnavailable, Refused, VersionConflict
+from bot.intake.deployed import stream_of as deployments_of
 from bot.intake.enrichment import Reader, read_more
 from bot.intake.history import last_times
 from bot.intake.inbox import Self, read_item
 from bot.intake.incident import Incident, IncidentOpened, LastTime
 from bot.intake.signal import Ignored, Signal
-from bot.intake.triage import decide, placed_facts
-from bot.journal.base import HistoryQuery, InboxItem
+from bot.intake.triage import decide, placed_facts, service_of
+from bot.journal.base import HistoryQuery, InboxItem, Write
 from bot.runs.events import IncidentId
 from bot.telemetry import Redactor
 
@@ -140,6 +141,7 @@ class Reception:
         async def once() -> Incident | None:
             existing = await self._known(signal)
             may_open = existing is None or (signal.recurs and existing.is_resolved)
+            deployed = await self._deployed(signal)
             events = decide(
                 signal,
                 existing=existing,
@@ -148,15 +150,16 @@ class Reception:
                 new_id=IncidentId(uuid4().hex),
                 last_times=await self._history(signal) if may_open else (),
             )
-            if not events:
+            if not events and not deployed:
                 if inbox_id:
                     await self.ledger.journal.done(inbox_id)
                 return None
-            is_new = isinstance(events[0], IncidentOpened)
+            is_new = bool(events) and isinstance(events[0], IncidentOpened)
             incident, _ = await self.ledger.append(
                 Change(
                     incident=None if is_new else existing,
                     incident_events=events,
+                    beside=deployed,
                     inbox_id=inbox_id,
                 )
             )
@@ -169,6 +172,16 @@ class Reception:
                     return await once()
             except VersionConflict:
                 continue
+
+    async def _deployed(self, signal: Signal) -> tuple[Write, ...]:
+        """What it adds to the record of its service; nothing where the catalog knows no such service."""
+        service = service_of(signal, self.catalog())
+        if signal.deployment is None or service is None:
+            return ()
+        event = replace(signal.deployment, service=service.name)
+        stream = deployments_of(service.name, event.at)
+        version, _ = (await self.ledger.journal.heads([stream])).get(stream, (0, ""))
+        return (Write(stream=stream, expected_version=version, events=(event,)),)
 
     async def _known(self, signal: Signal) -> Incident | None:
         for key in signal.keys:
@@ -222,4 +235,12 @@ def _without_secrets(signal: Signal, redactor: Redactor) -> Signal:
         symptom=clean(signal.facts.symptom),
         url=clean(signal.facts.url),
     )
-    return replace(signal, facts=facts, text=clean(signal.text))
+    deployment = signal.deployment
+    if deployment is not None:
+        deployment = replace(
+            deployment,
+            version=clean(deployment.version),
+            link=clean(deployment.link),
+            reason=clean(deployment.reason),
+        )
+    return replace(signal, facts=facts, text=clean(signal.text), deployment=deployment)

@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 from bot.errors import VersionConflict
 from bot.intake import incident as incidents
+from bot.intake.deployed import DeploymentReported
 from bot.intake.incident import Incident
 from bot.journal.base import IncidentRow, Journal, Rows, RunRow, StepRow
 from bot.journal.reads import rebuild
@@ -110,7 +111,9 @@ def changed_step_rows(before: Run | None, after: Run) -> tuple[StepRow, ...]:
 
 
 def rows_of(stream: str, events: tuple[Event, ...]) -> Rows:  # noqa: ARG001 - the shape of a rebuild
-    """All rows that follow from one stream."""
+    """All rows that follow from one stream; what was deployed has none."""
+    if isinstance(events[0], DeploymentReported):
+        return Rows()
     if isinstance(events[0], RunOpened):
         run = fold_run(events)
         return Rows(runs=(run_row(run),), steps=step_rows(run))

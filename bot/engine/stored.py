@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from bot.intake import incident
+from bot.intake import deployed, incident
 from bot.journal.codec import Codec
 from bot.runs import events
 
-TABLES = (events.EVENTS, incident.EVENTS)
+TABLES = (events.EVENTS, incident.EVENTS, deployed.EVENTS)
 
 
 def codec() -> Codec:

@@ -1,9 +1,9 @@
-"""A metric anomaly as `POST /api/v1/events` takes it: a strict body, finite numbers only."""
+"""A metric anomaly as `POST /api/v1/events` takes it: a strict body, finite numbers only. What has no `kind` is one."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
@@ -22,6 +22,7 @@ class Anomaly(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
+    kind: Literal["anomaly"] = "anomaly"
     anomaly_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:@/+-]{0,127}$")]
     service_id: _Name
     metric_name: _Name

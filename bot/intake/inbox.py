@@ -16,6 +16,7 @@ from typing import Any
 
 from bot.errors import BadInput
 from bot.intake import anomaly as anomalies
+from bot.intake import deployment as deployments
 from bot.intake import ticks
 from bot.intake.alertmanager import read_alertmanager_post
 from bot.intake.alertmanager_webhook import read_part, split
@@ -31,6 +32,7 @@ from bot.runs.events import Actor
 PAGERDUTY_WEBHOOK = "pagerduty-webhook"
 SLACK_MESSAGE = "slack-message"
 ANOMALY_EVENT = "anomaly-event"
+DEPLOYMENT_EVENT = "deployment-event"
 PAGERDUTY_INCIDENT = "pagerduty-incident"
 SCHEDULE_TICK = "schedule-tick"
 ALERTMANAGER_WEBHOOK = "alertmanager-webhook"
@@ -92,6 +94,17 @@ def from_anomaly(body: bytes, *, received_at: datetime, actor: Actor) -> InboxIt
     )
 
 
+def from_deployment(body: bytes, *, received_at: datetime, actor: Actor) -> InboxItem:
+    """What an authenticated pipeline reports, remembered by deployment and outcome; `BadInput` when it does not fit."""
+    one = deployments.read_deployment(body)
+    return InboxItem(
+        inbox_id=one.report_id,
+        kind=DEPLOYMENT_EVENT,
+        body=json.dumps({"event": one.model_dump(mode="json"), "actor": asdict(actor)}),
+        received_at=received_at,
+    )
+
+
 def from_alertmanager(body: bytes, *, received_at: datetime) -> tuple[InboxItem, ...]:
     """An Alertmanager notification, its sender already known, as one item for each service it speaks of; remembered
     by its alerts and their state. `BadInput` when malformed."""
@@ -125,6 +138,13 @@ def read_item(item: InboxItem, *, us: Self) -> Signal | Ignored:
                 stored = load_object(item.body)
                 return anomalies.signal_of(
                     anomalies.read_anomaly(json.dumps(stored.get("event"))),
+                    received_at=item.received_at,
+                    actor=_actor(stored.get("actor")),
+                )
+            case "deployment-event":
+                stored = load_object(item.body)
+                return deployments.signal_of(
+                    deployments.read_deployment(json.dumps(stored.get("event"))),
                     received_at=item.received_at,
                     actor=_actor(stored.get("actor")),
                 )

@@ -49,8 +49,19 @@ class Origin:
 
     key: str
     source: str
-    """pagerduty, slack, anomaly, manual, schedule, alertmanager."""
+    """pagerduty, slack, anomaly, deployment, manual, schedule, alertmanager."""
     url: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Whereabouts:
+    """What a source says is affected in a cluster; "" means what the catalog gives for the service."""
+
+    namespace: str
+    cluster: str = ""
+    kind: str = ""
+    """As people write it: deployment, statefulset, daemonset."""
+    name: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +92,8 @@ class Facts:
     """When the source itself last said so; what it said before that comes too late to change anything."""
     status_at: datetime | None = None
     """When the status became this, by the source's or a message's account; None for "since it opened"."""
+    whereabouts: Whereabouts | None = None
+    """Where in a cluster to look, where the source says so itself, as a delivery pipeline does."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
+from bot.intake.deployed import DeploymentReported
 from bot.intake.incident import ChangeKind, Facts, Origin, Place, Status
 from bot.runs.events import Actor
 
@@ -27,6 +28,7 @@ PAGERDUTY = "pagerduty"
 SLACK = "slack"
 ALERTMANAGER = "alertmanager"
 ANOMALY = "anomaly"
+DEPLOYMENT = "deployment"
 MANUAL = "manual"
 SCHEDULE = "schedule"
 
@@ -61,6 +63,8 @@ class Signal:
     by: str = ""
     text: str = ""
     actor: Actor | None = None
+    deployment: DeploymentReported | None = None
+    """What it says was deployed; kept with the service's record, whatever it does to an incident."""
     recurs: bool = False
     """Whether the same key comes back for a new incident once the old one is over (an alert group does,
     a PagerDuty incident is reopened instead)."""
@@ -91,6 +95,11 @@ def slack_key(channel: str, ts: str) -> str:
 def anomaly_key(anomaly_id: str) -> str:
     """The outside key of a metric anomaly."""
     return f"{ANOMALY}:{anomaly_id}"
+
+
+def deployment_key(service: str, known_as: str) -> str:
+    """The outside key of a deployment of a service."""
+    return f"{DEPLOYMENT}:{service}/{known_as}"
 
 
 def schedule_key(runbook: str, tick: datetime, *, service: str = "") -> str:

@@ -34,6 +34,7 @@ from bot.intake.incident import (
     LastTime,
     OriginLinked,
     Place,
+    Whereabouts,
 )
 from bot.intake.signal import STATUS_AFTER, Kind, Signal
 from bot.runs.events import IncidentId
@@ -82,7 +83,7 @@ def placed_facts(signal: Signal, catalog: Catalog) -> Facts:
     words names: a runbook for the other one is then left out instead of suggested for the wrong place.
     """
     service = service_of(signal, catalog)
-    claimed = signal.facts.environment
+    claimed = signal.facts.environment or _environment_of(signal.facts.whereabouts, catalog)
     named = {claimed} if claimed else {one for one in signal.environment_names if _is_known(one, catalog)}
     environment = next(iter(named)) if len(named) == 1 else ""
     if not named and service is not None:
@@ -93,6 +94,15 @@ def placed_facts(signal: Signal, catalog: Catalog) -> Facts:
         service_text=signal.facts.service_text or (service.name if service else ""),
         environment=environment if _is_known(environment, catalog) else "",
     )
+
+
+def _environment_of(where: Whereabouts | None, catalog: Catalog) -> str:
+    """The environment of the namespace that the source names, "" where the catalog does not list it."""
+    if where is None:
+        return ""
+    only = next(iter(catalog.clusters)) if len(catalog.clusters) == 1 else ""
+    cluster = catalog.clusters.get(where.cluster or only)
+    return cluster.namespaces.get(where.namespace, "") if cluster is not None else ""
 
 
 def _is_known(environment: str, catalog: Catalog) -> bool:
@@ -274,13 +284,14 @@ def _filled(held: Facts, said: Facts) -> Facts:
 
 
 def _with_measurements(facts: Facts, other: Facts) -> Facts:
-    """What only alerts and anomalies carry is never lost and never replaced by another account."""
+    """What only alerts, anomalies and pipelines carry is never lost and never replaced by another account."""
     return replace(
         facts,
         symptom=facts.symptom or other.symptom,
         metric_name=facts.metric_name or other.metric_name,
         value=_either(facts.value, other.value),
         anomaly_score=_either(facts.anomaly_score, other.anomaly_score),
+        whereabouts=_either(facts.whereabouts, other.whereabouts),
     )
 
 

@@ -64,7 +64,7 @@ class TriggerRecord(Shown):
     """What the run was opened for."""
 
     source: str = Field(
-        default="", description="pagerduty, slack, alertmanager, anomaly, manual, api, schedule"
+        default="", description="pagerduty, slack, alertmanager, anomaly, deployment, manual, api, schedule"
     )
     key: str = Field(default="", description="its outside name")
     url: str = ""

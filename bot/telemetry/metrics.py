@@ -31,6 +31,7 @@ SIGNALS = (
     "pagerduty-incident",
     "slack-message",
     "anomaly-event",
+    "deployment-event",
     "alertmanager-webhook",
     "schedule-tick",
 )
@@ -71,7 +72,18 @@ FAMILIES: tuple[Family, ...] = (
         kind="counter",
         what="Incidents opened",
         labels=("service", "source"),
-        values={"source": ("pagerduty", "slack", "alertmanager", "anomaly", "manual", "api", "schedule")},
+        values={
+            "source": (
+                "pagerduty",
+                "slack",
+                "alertmanager",
+                "anomaly",
+                "deployment",
+                "manual",
+                "api",
+                "schedule",
+            )
+        },
     ),
     Family(
         name="runbook_suggestions_total",
@@ -178,7 +190,7 @@ FAMILIES: tuple[Family, ...] = (
         what="Webhooks and events over HTTP: accepted, refused, or failed on our side",
         labels=("source", "result"),
         values={
-            "source": ("pagerduty", "alertmanager", "anomaly"),
+            "source": ("pagerduty", "alertmanager", "events"),
             "result": ("accepted", "refused", "failed"),
         },
     ),

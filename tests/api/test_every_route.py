@@ -25,8 +25,17 @@ SERVICES = """\
     team: web
     channel: "#incidents"
     host: web-2
+    workload: { namespace: web, deployment: storefront }
 """
-TEAMS = INVENTORY.replace("groups:\n", f"{SERVICES}groups:\n", 1) + "api_decisions: true\n"
+CLUSTERS = """\
+clusters:
+  standin: { namespaces: { shop: prod, web: prod, shared: prod, nobodys: prod } }
+api_decisions: true
+"""
+TEAMS = INVENTORY.replace("groups:\n", f"{SERVICES}groups:\n", 1) + CLUSTERS
+TEAMS = TEAMS.replace(
+    "  checkout:\n", "  checkout:\n    workload: { namespace: shop, deployment: checkout }\n", 1
+)
 SWEEP = FLUSH.replace("checkout", "storefront")
 OPEN_TO_ALL = {"healthz", "readyz", "description", "documentation"}
 BEARER = [one for one in ROUTES if one.entry == "bearer"]
@@ -71,6 +80,7 @@ BODIES: dict[str, Callable[[str], Any]] = {
         "value": 1.0,
         "anomaly_score": 0.9,
     },
+    "diagnose": lambda team: {"service": _SERVICES[team]},
     "pagerduty": lambda team: {"event": {"id": "x"}},
     "alertmanager": lambda team: {"groupKey": "k", "alerts": []},
 }

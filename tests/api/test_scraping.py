@@ -83,7 +83,7 @@ async def test_a_night_of_the_whole_bot_is_told(tmp_path: Path) -> None:
     assert status == 200
     for line in (
         'runbook_incidents_opened_total{service="checkout",source="anomaly"} 1.0',
-        'runbook_webhooks_total{result="accepted",source="anomaly"} 1.0',
+        'runbook_webhooks_total{result="accepted",source="events"} 1.0',
         'runbook_signals_total{kind="anomaly-event",result="handled"} 1.0',
         'runbook_signal_seconds_count{kind="anomaly-event"} 1.0',
         'runbook_decisions_total{service="checkout",verdict="approved"} 1.0',

@@ -30,17 +30,15 @@ from bot.engine.operations import Operations
 from bot.engine.ports import ClickRef, Metrics
 from bot.engine.reception import Reception
 from bot.engine.starting import Start, Starting
+from bot.engine.stored import codec
 from bot.engine.suggesting import Suggester
 from bot.engine.worker import Worker
-from bot.intake import incident as incidents
 from bot.intake.enrichment import Reader
 from bot.intake.inbox import Self
 from bot.intake.incident import Facts, Incident, Origin, Place
 from bot.intake.signal import Signal
 from bot.journal.base import HistoryQuery
-from bot.journal.codec import Codec
 from bot.journal.sqlite import SqliteJournal
-from bot.runs import events as run_events
 from bot.runs.events import Actor, RunId
 from bot.runs.policy import Caller, Membership
 from bot.runs.state import Run
@@ -150,8 +148,7 @@ class House:
         watcher: Watcher | None = None,
     ) -> House:
         world, clock, directory = world or World(), clock or VirtualClock(), directory or FixedDirectory()
-        codec = Codec([run_events.EVENTS, incidents.EVENTS])
-        real = await SqliteJournal.open(path, serve=True, codec=codec)
+        real = await SqliteJournal.open(path, serve=True, codec=codec())
         journal = wrap(real)
         ledger = Ledger(journal, watcher=watcher or Nobody())
         action = action or DialAction(world)

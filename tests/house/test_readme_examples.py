@@ -79,7 +79,13 @@ environments:
 hosts:
   cache-1: { environment: staging, address: 127.0.0.1, port: PORT, user: runbook }
 services:
-  session-cache: { team: platform, channel: "#incidents", host: cache-1 }
+  session-cache:
+    team: platform
+    channel: "#incidents"
+    host: cache-1
+    workload: { namespace: sessions, deployment: session-cache }
+clusters:
+  standin: { namespaces: { sessions: staging } }
 groups:
   oncall: [S0ONCALL]
 default_channel: "#incidents"
@@ -112,7 +118,8 @@ def test_the_requests_it_shows_do_what_is_said_of_them(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stdout + done.stderr
         assert "redis-cli -n '3' FLUSHDB" in done.stdout
         assert "# clear-session-cache" in done.stdout
-        assert '{"status":"accepted"}' in done.stdout
+        assert done.stdout.count('{"status":"accepted"}') == 2
+        assert '"summary":"nothing could be read' in done.stdout
         (run,) = served.do(lambda stage: stage.runs())
         assert run.cancel is not None
         assert run.opened.values["incident"]["anomaly_score"] == 0.93

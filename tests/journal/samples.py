@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from bot.engine.stored import TABLES as TABLES
 from bot.engine.stored import codec as codec
+from bot.intake.deployed import DeploymentReported
 from bot.intake.diagnosed import (
     DiagnosisAsked,
     DiagnosisId,
@@ -31,6 +32,7 @@ from bot.intake.incident import (
     SuggestionTaken,
     SuggestionWithdrawn,
     ThreadOpened,
+    Whereabouts,
 )
 from bot.journal.base import IncidentRow, RunRow, StepRow
 from bot.runs.events import (
@@ -150,6 +152,7 @@ RESULT = Result(
     duration_s=1.25,
 )
 FACTS = Facts(
+    whereabouts=Whereabouts(cluster="eu", namespace="payments", kind="deployment", name="payment-api"),
     title="5xx on payment-api",
     service="payments",
     service_text="Payments API",
@@ -377,7 +380,21 @@ OF_INCIDENTS: tuple[Event, ...] = (
         permission=BY_GROUP,
     ),
 )
-ALL_EVENTS = OF_RUNS + OF_INCIDENTS
+OF_DEPLOYMENTS: tuple[Event, ...] = (
+    DeploymentReported(
+        at=at(11),
+        deployment_id="d-17",
+        service="payment-api",
+        version="v1.8.0",
+        status="failed",
+        link="https://ci.acme.example/runs/4711",
+        reason="timed out waiting for the rollout",
+        place="deployment payments/payment-api",
+        occurred_at=at(10),
+        by=Actor(kind="api", id="api:ci", person="api:ci", name="CI"),
+    ),
+)
+ALL_EVENTS = OF_RUNS + OF_INCIDENTS + OF_DEPLOYMENTS
 
 
 def reminded(number: int = 0) -> ApprovalReminded:

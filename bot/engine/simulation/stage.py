@@ -22,11 +22,9 @@ from bot.engine.simulation.cast import Cast
 from bot.engine.simulation.pretending import pretended
 from bot.engine.simulation.world import KnownMetrics, World
 from bot.engine.starting import Starting
+from bot.engine.stored import codec
 from bot.engine.suggesting import Suggester
-from bot.intake import incident as incidents
-from bot.journal.codec import Codec
 from bot.journal.sqlite import SqliteJournal
-from bot.runs import events as run_events
 from bot.runs.events import Result
 from bot.runs.plan import Artifact, Plan
 from bot.runs.state import Run
@@ -72,7 +70,7 @@ async def staged(world: World) -> AsyncIterator[Stage]:
         journal = await SqliteJournal.open(
             Path(folder) / "journal.db",
             serve=True,
-            codec=Codec([run_events.EVENTS, incidents.EVENTS]),
+            codec=codec(),
             holder="a simulation",
         )
         try:

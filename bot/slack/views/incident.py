@@ -15,6 +15,7 @@ SOURCES = {
     "pagerduty": "PagerDuty",
     "slack": "the message in Slack",
     "anomaly": "anomaly detection",
+    "deployment": "the delivery pipeline",
     "manual": "a person",
     "schedule": "a schedule",
     "alertmanager": "Alertmanager",
