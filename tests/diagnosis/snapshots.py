@@ -33,6 +33,8 @@ class Snap:
         self.subject = Subject(kind=kind, namespace="shop", name=name)
         self.read = set(ALL_READ)
         self.gaps: list[Gap] = []
+        self.hidden: set[str] = set()
+        """Kinds that nobody lets the bot read."""
         self.items: dict[str, Item] = {}
         self.is_broken = False
         spec: Json = {"replicas": replicas, "selector": {"matchLabels": LABELS}}
@@ -61,6 +63,7 @@ class Snap:
     def unread(self, kind: str, why: str = "forbidden") -> Self:
         """As if this kind could not be read."""
         self.read.discard(kind)
+        self.hidden.add(kind)
         self.gaps.append(Gap(what=f"{kind}s", why=why))
         self.items = {key: one for key, one in self.items.items() if one.kind != kind}
         return self
@@ -82,10 +85,14 @@ class Snap:
             self.items = {key: one for key, one in self.items.items() if one.kind != "Pod"}
             self.endpoints(self.subject.name, addresses=0)
             own = self.items[f"{self.subject.kind.lower()}/{self.subject.name}"]
-            self.put(
-                self.subject.kind, self.subject.name, spec=own.spec, status={**own.status, "readyReplicas": 0}
-            )
+            counts = {key: value for key, value in own.status.items() if key != "readyReplicas"}
+            self.put(self.subject.kind, self.subject.name, spec=own.spec, status=counts)
         return self._pod(name, status, spec or {})
+
+    def nothing_made(self, **conditions: str) -> Self:
+        """No pod is there, for what the workload's conditions say."""
+        self.pod()
+        return self.without("pod/api-1").says(**conditions)
 
     def app(
         self, name: str = "api-1", *, spec: Json | None = None, container: Json | None = None, **state: Any
@@ -111,7 +118,8 @@ class Snap:
         is_ready = bool(states) and all(one["ready"] for one in states)
         ready = {"type": "Ready", "status": "True" if is_ready else "False"}
         status = {"phase": "Running", **status, "conditions": [ready, *status.get("conditions", ())]}
-        spec = {"nodeName": "n1", "containers": [{"name": "app"}], **spec}
+        is_placed = not any(one["type"] == "PodScheduled" for one in status["conditions"])
+        spec = {**({"nodeName": "n1"} if is_placed else {}), "containers": [{"name": "app"}], **spec}
         return self.put("Pod", name, metadata={"labels": LABELS}, spec=spec, status=status)
 
     def event(self, reason: str, message: str, *, of: str = "Pod/api-1", container: str = "") -> Self:
@@ -226,3 +234,8 @@ def status_of(
 def snap(*args: Any, **more: Any) -> Snap:
     """A snapshot in the making."""
     return Snap(*args, **more)
+
+
+def templated(spec: Json, pods: Json) -> Json:
+    """The spec of a workload whose pods are like this."""
+    return {**spec, "template": {**spec["template"], "spec": pods}}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bot.diagnosis.evidence import Evidence
-from bot.diagnosis.findings import DEPTH, HEALTHY, analyze
+from bot.diagnosis.findings import HEALTHY, analyze
 from bot.diagnosis.findings.thrown import thrown
 from bot.diagnosis.report import markdown, summary
 from tests.diagnosis.corpus import Case, cases
@@ -30,12 +30,6 @@ def leaves(value: Any) -> Iterator[str]:
             yield from leaves(one)
     else:
         yield str(value)
-
-
-def test_the_corpus_is_as_large_as_it_says() -> None:
-    assert len(CASES) >= 60
-    assert sum(case.expected == (HEALTHY,) for case in CASES) >= 3
-    assert {kind for case in CASES for kind in case.expected} == set(DEPTH)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

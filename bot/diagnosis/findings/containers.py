@@ -140,7 +140,8 @@ def _cannot_start(evidence: Evidence, one: Container, said: str) -> Finding:
 def endings(evidence: Evidence) -> Iterator[Finding]:
     """Containers that end and are started again: out of memory, init containers, crash loops."""
     for one in containers(evidence):
-        if not one.is_suspicious or not one.ended or one.ended.get("reason") in _CANNOT_START:
+        reasons = (one.ended.get("reason"), one.waiting.get("reason"))
+        if not one.is_suspicious or not one.ended or any(why in _CANNOT_START for why in reasons):
             continue
         code, why = one.ended.get("exitCode"), str(one.ended.get("reason", ""))
         if why == "OOMKilled":

@@ -17,9 +17,9 @@ from bot.diagnosis.findings.pods import containers
 from bot.diagnosis.findings.thrown import plain, thrown
 
 _DNS = re.compile(
-    r"name resolution|Name or service not known|no such host|ENOTFOUND|EAI_AGAIN|could not translate host name"
+    r"name resolution|Name or service not known|no such host|\bENOTFOUND\b|\bEAI_AGAIN\b|could not translate host name"
     r"|UnknownHostException|NXDOMAIN|server misbehaving|Name does not resolve|could not resolve host"
-    r"|getaddrinfo (failed|ENOTFOUND)|No address associated with hostname|failed to lookup address",
+    r"|getaddrinfo failed|No address associated with hostname|failed to lookup address",
     re.IGNORECASE,
 )
 _EXPIRED = re.compile(

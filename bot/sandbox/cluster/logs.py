@@ -45,6 +45,7 @@ class Logs:
 
 def _container(pod: Json, asked: str) -> str:
     names = [one["name"] for one in pod["spec"]["containers"]]
+    inits = [one["name"] for one in pod["spec"].get("initContainers") or ()]
     name = pod["metadata"]["name"]
     if not asked:
         if len(names) > 1:
@@ -52,13 +53,17 @@ def _container(pod: Json, asked: str) -> str:
                 f"a container name must be specified for pod {name}, choose one of: [{' '.join(names)}]"
             )
         return str(names[0])
-    if asked not in names:
+    if asked not in (*names, *inits):
         raise bad_request(f"container {asked} is not valid for pod {name}")
     return asked
 
 
 def _check_started(pod: Json, container: str) -> None:
-    for status in pod["status"].get("containerStatuses") or ():
+    statuses = pod["status"]
+    for status in (
+        *(statuses.get("initContainerStatuses") or ()),
+        *(statuses.get("containerStatuses") or ()),
+    ):
         waiting = status["state"].get("waiting")
         if status["name"] == container and waiting and not status["restartCount"]:
             raise bad_request(
