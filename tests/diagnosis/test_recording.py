@@ -15,7 +15,7 @@ from tests.diagnosis.scenes import SCENES, Scene
 from tests.diagnosis.staging import READS, placed, read
 
 
-@pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.name)
+@pytest.mark.parametrize("scene", SCENES, ids=[one.name for one in SCENES])
 async def test_a_scene_is_read_as_it_was_recorded_and_only_with_reads(scene: Scene, tmp_path: Path) -> None:
     made = scene.make()
     async with placed(made) as cluster:
@@ -28,7 +28,7 @@ async def test_a_scene_is_read_as_it_was_recorded_and_only_with_reads(scene: Sce
     assert json.loads(now) == json.loads(before), "python -m tests.diagnosis.recording records it anew"
 
 
-@pytest.mark.parametrize("living", LIVING, ids=lambda living: living.name)
+@pytest.mark.parametrize("living", LIVING, ids=[one.name for one in LIVING])
 async def test_what_the_controllers_make_is_named_right_each_time(living: Living, tmp_path: Path) -> None:
     found = [one.kind for one in analyze(await living.read(tmp_path))]
     assert found[:1] == list(living.expected[:1])
