@@ -37,11 +37,11 @@ from bot.clients.ssh import SshPool
 from bot.engine.admission import Admission
 from bot.engine.attending import Attendant
 from bot.engine.clock import Clock, SystemClock
+from bot.engine.consulting import Consulting
 from bot.engine.counting import Counting
 from bot.engine.driver import Driver
 from bot.engine.execution import Execution
 from bot.engine.ledger import Ledger
-from bot.engine.looking import Looking
 from bot.engine.making import Maker
 from bot.engine.measuring import Measuring
 from bot.engine.operations import Operations
@@ -288,7 +288,7 @@ async def _wire(
         erred=lambda where: numbers.count("runbook_worker_errors_total", where=where),
     )
 
-    looking = Looking(clusters=clusters, redactor=redactor, clock=clock)
+    consulting = Consulting(clusters=clusters, redactor=redactor, clock=clock)
 
     def compose(incident: Incident, runs: Sequence[Run]) -> Sequence[Message]:
         files = catalog()
@@ -354,7 +354,7 @@ async def _wire(
         timetable=Timetable(journal=journal, catalog=catalog, clock=clock, wake=reception.wake),
         door=door,
         server=_server(
-            settings, journal, door, reception, in_force, clock, operations, looking, directory, numbers
+            settings, journal, door, reception, in_force, clock, operations, consulting, directory, numbers
         ),
         ssh=ssh,
         clusters=clusters,
@@ -413,7 +413,7 @@ def _server(
     in_force: CatalogInForce,
     clock: Clock,
     operations: Operations,
-    looking: Looking,
+    consulting: Consulting,
     directory: SlackDirectory,
     numbers: Metrics,
 ) -> web.Application:
@@ -434,7 +434,7 @@ def _server(
             inbox=journal,
             wake=reception.wake,
             operations=operations,
-            looking=looking,
+            consulting=consulting,
             members=directory,
             webhook_secrets=[one.get_secret_value() for one in settings.pagerduty_webhook_secrets],
             alertmanager_secrets=[one.get_secret_value() for one in settings.alertmanager_secrets],

@@ -45,7 +45,7 @@ async def diagnose(doors: Doors, ask: Ask[Diagnose, Nothing]) -> Answer:
     not read. Few diagnoses are made at the same time; 429 asks you to come again.
     """
     wanted = ask.body
-    if doors.looking is None:
+    if doors.consulting is None:
         raise Refused("this process reads no cluster, so nothing was looked into")
     service = service_called(doors, ask.caller, wanted.service) if wanted.service is not None else None
     kind, name = wanted.workload
@@ -64,7 +64,7 @@ async def diagnose(doors: Doors, ask: Ask[Diagnose, Nothing]) -> Answer:
             hint="ask without `with_evidence`, or mint a token with every team of that namespace",
         )
     with doors.looks.taken():
-        made = await doors.looking.into(place, budget_s=wanted.within_s)
+        made = await doors.consulting.into(place, budget_s=wanted.within_s)
     shown = _shown(made, place, service.name if service else "", with_evidence=wanted.with_evidence)
     return Answer(content=shown)
 

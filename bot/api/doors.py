@@ -10,7 +10,7 @@ from typing import Protocol
 
 from bot.api.auth import TokenCheck
 from bot.api.pace import Pace, Turns
-from bot.engine.looking import Looking
+from bot.engine.consulting import Consulting
 from bot.engine.operations import Operations
 from bot.engine.ports import Members
 from bot.engine.records import Records
@@ -52,7 +52,7 @@ class Doors:
     """None means that no token is good."""
     pace: Pace = field(default_factory=Pace)
     """How fast one caller may ask."""
-    looking: Looking | None = None
+    consulting: Consulting | None = None
     """Looks into clusters; None where there is none to look into."""
     looks: Turns = field(default_factory=Turns)
     """How many are looked into at the same time."""

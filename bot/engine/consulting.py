@@ -12,7 +12,7 @@ from bot.telemetry import Redactor
 
 
 @dataclass(frozen=True, kw_only=True)
-class Looking:
+class Consulting:
     """Makes diagnoses. Holds no state."""
 
     clusters: Clusters
