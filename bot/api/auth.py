@@ -206,20 +206,34 @@ def _caller(claims: dict[str, Any], *, issuer: str, audience: str, now: datetime
     if not all(isinstance(one, str) for one in audiences) or audience not in audiences:
         raise Unauthenticated("the token is for another audience", hint="mint one for this server")
     _check_times(claims, now=now.timestamp(), leeway_s=leeway_s)
-    subject = _text(claims, "sub", limit=200)
-    if not subject:
-        raise Unauthenticated("the token names no subject", hint="mint one with a subject")
-    email = _text(claims, "email", limit=255)
-    if email and not _EMAIL.fullmatch(email):
-        raise Unauthenticated("the token's email is none", hint="mint one with an email, or without")
+    subject, email, name = _words(claims)
     return ApiCaller(
         subject=subject,
         issuer=issuer,
         roles=_names(claims, "roles"),
         teams=_names(claims, "teams"),
         email=email.lower(),
-        name=_text(claims, "name", limit=200),
+        name=name,
     )
+
+
+def check_words(*, subject: str, email: str, name: str) -> None:
+    """Raise `BadInput` for what no `TokenCheck` would take, before a token is minted with it."""
+    try:
+        _words({"sub": subject, "email": email, "name": name})
+    except Unauthenticated as refused:
+        raise BadInput(f"no bot would take it: {refused.message}", hint=refused.hint) from refused
+
+
+def _words(claims: dict[str, Any]) -> tuple[str, str, str]:
+    """Subject, email and name."""
+    subject = _text(claims, "sub", limit=200)
+    if not subject:
+        raise Unauthenticated("the token names no subject", hint="mint one with a subject")
+    email = _text(claims, "email", limit=255)
+    if email and not _EMAIL.fullmatch(email):
+        raise Unauthenticated("the token's email is none", hint="mint one with an email, or without")
+    return subject, email, _text(claims, "name", limit=200)
 
 
 def _names(claims: dict[str, Any], name: str) -> frozenset[str]:

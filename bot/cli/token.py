@@ -59,7 +59,7 @@ def token(
     """
     from datetime import UTC, datetime, timedelta
 
-    from bot.api.auth import EVERY_TEAM, mint
+    from bot.api.auth import EVERY_TEAM, check_words, mint
     from bot.settings import Settings
 
     settings = Settings.load(to_serve=False)
@@ -69,6 +69,7 @@ def token(
             "there is no secret to sign a token with", hint="set BOT_JWT_SECRET to what the bot was given"
         )
     seen = (EVERY_TEAM,) if all_teams else teams
+    check_words(subject=subject, email=email, name=name)
     put(
         mint(
             secret.encode(),

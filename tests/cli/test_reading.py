@@ -200,6 +200,41 @@ def test_stats_are_drawn(journal: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "none.png").exists()
 
 
+# --- SQL
+
+
+def test_the_question_that_readme_asks_in_sql_is_answered_by_the_file_itself(journal: Path) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    (question,) = re.findall(r"^```sql\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
+    assert " ".join(question.split()) == (
+        "select action, count(*) as overrides from automation_events where status = 'requires_manual' "
+        "group by action order by overrides desc;"
+    )
+    with closing(sqlite3.connect(f"file:{journal}?mode=ro", uri=True)) as connection:
+        answer = connection.execute(question).fetchall()
+        named = [column for column, *_ in connection.execute("select * from automation_events").description]
+    assert answer == [("turn/a", 2)]
+    assert named[:9] == [
+        "at", "service", "environment", "runbook", "version", "action", "status", "actor", "reason",
+    ]  # fmt: skip
+
+
+def test_every_line_of_the_view_says_what_the_record_of_its_run_says(journal: Path) -> None:
+    with closing(sqlite3.connect(f"file:{journal}?mode=ro", uri=True)) as connection:
+        told = connection.execute(
+            "select run_id, step_name, action, status from automation_events"
+        ).fetchall()
+    expected = []
+    for run_id in ("r1", "r2", "r3", "r4"):
+        record = json.loads(ctl("run", "show", run_id, "--json", journal=journal).stdout)
+        expected += [
+            (run_id, step["name"], step["action"], step["automation"])
+            for step in record["steps"]
+            if step["automation"] is not None
+        ]
+    assert sorted(told) == sorted(expected)
+
+
 # --- audit
 
 

@@ -200,3 +200,10 @@ def test_without_the_secret_there_is_no_token_and_an_approver_without_a_person_i
     assert (done.exit_code, done.stdout) == (2, "")
     assert "BOT_JWT_SECRET" in done.stderr
     assert "--email" in mint("--role", "approver").stderr
+
+
+@pytest.mark.parametrize("words", [("--email", "nonsense"), ("--subject", ""), ("--name", "a\tb")])
+def test_no_token_is_minted_that_the_bot_would_not_take(words: tuple[str, str]) -> None:
+    done = mint(*words)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "no bot would take it: the token" in done.stderr
