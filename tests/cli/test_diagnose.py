@@ -99,7 +99,7 @@ async def test_a_models_opinion_follows_where_a_key_is_set_and_changes_nothing(t
         assert "It may have one pod and wants three." in opinion
         assert "    spec.hard.pods: 1\n\nfrom `look-1/resourcequota/team`" in opinion
         assert "Struck from its answer, since it does not hold (1):" in opinion
-        assert "the disk is full: there is no evidence 'log/api/app'" in opinion
+        assert "the disk is full: there is no evidence “log/api/app”" in opinion
         assert cluster.requests.writes() == []
         asked = len(model.requests)
         done = await diagnose(cluster, tmp_path, *workload, "--no-model", **env)

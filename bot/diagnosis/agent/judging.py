@@ -93,8 +93,7 @@ class _Judge:
         """The runbook, where the rules would propose it here."""
         offer = known.get(name.strip())
         if offer is None:
-            told = safe(name, NAME_LIMIT, self.redactor)
-            self._strike(f"the runbook {told!r}", "it is none that could be proposed here")
+            self._strike(f"the runbook {self._named(name)}", "it is none that could be proposed here")
             return None
         words = self.sentence(why, WHY_LIMIT)
         return Recommended(runbook=offer.runbook, step=offer.step, why=words)
@@ -110,10 +109,14 @@ class _Judge:
         """Why a quote does not hold, "" where it does."""
         text = self.texts.get(cited.item)
         if text is None:
-            return f"there is no evidence {safe(cited.item, NAME_LIMIT, self.redactor)!r}"
+            return f"there is no evidence {self._named(cited.item)}"
         if not stands_in(cited.quote, text):
-            return f"“{safe(cited.quote, WHY_LIMIT, self.redactor)}” does not stand in {cited.item}"
+            return f"{self._named(cited.quote)} does not stand in {cited.item}"
         return ""
+
+    def _named(self, words: str) -> str:
+        """Words that do not hold, as far as they may be repeated."""
+        return "“(a command)”" if gives_a_command(words) else f"“{safe(words, NAME_LIMIT, self.redactor)}”"
 
     def _strike(self, what: str, why: str) -> None:
         if len(self.struck) < MOST_STRUCK:

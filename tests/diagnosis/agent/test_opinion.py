@@ -68,7 +68,7 @@ async def test_an_opinion_survives_being_stored() -> None:
 async def test_a_cause_with_evidence_that_is_not_there_is_struck_and_told() -> None:
     found = await said(hypotheses=[cause(), cause("the disk is full", ("node/n9", "DiskPressure"))])
     assert [one.cause for one in found.hypotheses] == ["the container needs more memory than its limit"]
-    assert found.struck == (Struck(what="the disk is full", why="there is no evidence 'node/n9'"),)
+    assert found.struck == (Struck(what="the disk is full", why="there is no evidence “node/n9”"),)
 
 
 async def test_a_cause_with_words_that_do_not_stand_there_is_struck_whole() -> None:
@@ -111,7 +111,7 @@ async def test_only_runbooks_that_would_be_proposed_are_recommended() -> None:
     found = await said(hypotheses=[cause()], next_steps=steps)
     assert [one.runbook for one in found.next_steps] == ["restart-api"]
     assert found.struck == (
-        Struck(what="the runbook 'drop-database'", why="it is none that could be proposed here"),
+        Struck(what="the runbook “drop-database”", why="it is none that could be proposed here"),
     )
 
 
