@@ -35,7 +35,7 @@ from bot.intake.incident import (
     SuggestionTaken,
 )
 from bot.journal.base import HistoryQuery, IncidentRow, RunRow
-from bot.runs.decide import decide, permit_override
+from bot.runs.decide import decide
 from bot.runs.events import (
     Asked,
     CheckChoice,
@@ -72,6 +72,8 @@ NOBODY = Policy(
     asks=True, approvers=(), source="", min_approvals=1, allow_self_approval=False, risk="", message=""
 )
 """The rules for a step that the catalog of today no longer has."""
+UNSAID = "not said yet"
+"""Stands for the reason of a decision while its form asks for one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,8 +105,8 @@ class StartForm:
 
 
 @dataclass(frozen=True, kw_only=True)
-class OverrideForm:
-    """What breaking glass would run."""
+class DecisionForm:
+    """The step that a decision with a reason is about: a rejection, or breaking glass."""
 
     runbook: str
     step: str
@@ -142,15 +144,24 @@ class Operations:
         """Agree to exactly the digest that was shown."""
         await self._decide(ref, caller, Approve(proposal_id=ref.proposal_id, digest=ref.digest))
 
-    async def override_form(self, ref: ClickRef, caller: Caller) -> OverrideForm:
-        """What breaking glass would run, for whoever may; refused for everybody else."""
+    async def override_form(self, ref: ClickRef, caller: Caller) -> DecisionForm:
+        """What breaking glass would run, for whoever may now; refused as the decision itself would be."""
+        return await self._form(
+            ref, caller, Override(proposal_id=ref.proposal_id, digest=ref.digest, reason=UNSAID)
+        )
+
+    async def reject_form(self, ref: ClickRef, caller: Caller) -> DecisionForm:
+        """The same for a rejection."""
+        return await self._form(ref, caller, Reject(proposal_id=ref.proposal_id, reason=UNSAID))
+
+    async def _form(self, ref: ClickRef, caller: Caller, intent: Override | Reject) -> DecisionForm:
         run = await self._run_behind(ref)
         ground = await self._ground_for(run, ref, caller)
-        permit_override(ground)
+        decide(run, intent, ground)  # for its refusals: nobody writes a reason for what they may not do
         found = run.proposal(ref.proposal_id)
         assert found is not None
         state, proposal = found
-        return OverrideForm(
+        return DecisionForm(
             runbook=run.runbook.name,
             step=state.step.name,
             environment=run.environment,

@@ -17,7 +17,8 @@ from dataclasses import replace
 from slack_bolt.context.ack.async_ack import AsyncAck
 
 from bot.catalog.params import BadParams
-from bot.engine.operations import Operations
+from bot.engine.operations import DecisionForm, Operations
+from bot.engine.ports import ClickRef
 from bot.engine.starting import Start
 from bot.errors import BadInput, Refused
 from bot.journal.base import RunRow
@@ -60,18 +61,25 @@ class Modals:
     # ------------------------------------------------------------ opening
 
     async def open_reject(self, click: Click) -> None:
-        """Why not?"""
-        form = forms.reject_form(_form_ref(click), step="this step")
-        await self._gateway.open_view(click.where.trigger_id, form)
+        """Why not? Opened empty, then which step it is and the question, or why not for whoever may not."""
+        await self._open_decision(click, "Reject this step", self._operations.reject_form, forms.reject_form)
 
     async def open_override(self, click: Click) -> None:
-        """Break glass? Opened empty, then what it would run and the question why, or why not for whoever may not."""
+        """Break glass? The same, with what it would run."""
+        await self._open_decision(click, "Break glass", self._operations.override_form, forms.override_form)
+
+    async def _open_decision(
+        self,
+        click: Click,
+        title: str,
+        look: Callable[[ClickRef, Caller], Awaitable[DecisionForm]],
+        draw: Callable[[ids.FormRef, DecisionForm], JsonObject],
+    ) -> None:
         ref = _form_ref(click)
-        title = "Break glass"
         view_id = await self._gateway.open_view(click.where.trigger_id, notice(title, "One moment …"))
         try:
             caller = await self._directory.caller_of(click.where.user)
-            view = forms.override_form(ref, await self._operations.override_form(ref.click, caller))
+            view = draw(ref, await look(ref.click, caller))
         except Exception as error:  # noqa: BLE001 - shown in the form the person is looking at, and logged there
             view = notice(title, sentence_of(error))
         await self._gateway.update_view(view_id, view)

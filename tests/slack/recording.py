@@ -9,7 +9,7 @@ from typing import Any
 
 from bot.catalog.params import parse_params
 from bot.catalog.schema import Param, Runbook, RunbookName, Step
-from bot.engine.operations import EditForm, Rehearsal, StartForm
+from bot.engine.operations import DecisionForm, EditForm, Rehearsal, StartForm
 from bot.errors import NotFound
 from bot.journal.base import IncidentRow, RunRow
 from bot.runs.events import IncidentId, Result, RunId
@@ -76,6 +76,11 @@ class Recording:
 
     async def reject(self, ref: Any, caller: Caller, *, reason: str) -> None:
         await self._take("reject", caller, (ref, reason))
+
+    async def reject_form(self, ref: Any, caller: Caller) -> DecisionForm:
+        await self._take("reject_form", caller, ref)
+        plan = Plan(type="shell", input={}, targets=(), text="restart it", will_run=("web-1: restart <it>",))
+        return DecisionForm(runbook="scale-out", step="scale", environment="prod", plan=plan)
 
     async def settle(self, ref: Any, caller: Caller, *, choice: str, reason: str = "") -> None:
         await self._take("settle", caller, (ref, choice))

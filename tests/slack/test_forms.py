@@ -6,14 +6,14 @@ from typing import Any
 
 from bot.catalog.params import BadParams
 from bot.catalog.schema import Param
-from bot.engine.operations import StartForm
+from bot.engine.operations import DecisionForm, StartForm
 from bot.engine.ports import ClickRef
 from bot.runs.events import ProposalId
 from bot.slack import ids
 from bot.slack.views.forms import edit_form, reject_form, start_form
 from bot.slack.views.typed import given_params, given_reason, given_runbook, is_dry_run, param_errors
 from tests.slack.limits import check_modal
-from tests.slack.stage import INCIDENT, MENU
+from tests.slack.stage import INCIDENT, MENU, shell_plan
 
 REF = ids.FormRef(click=ClickRef(incident_id=INCIDENT, proposal_id=ProposalId("p-1"), digest="ab"))
 PARAMS = (
@@ -88,10 +88,15 @@ def test_refused_values_stand_at_their_fields() -> None:
 
 
 def test_a_rejection_asks_for_a_reason_and_says_what_it_does() -> None:
-    view = reject_form(REF, step="step 1 of 2 (scale)")
+    about = DecisionForm(
+        runbook="scale-out", step="scale", environment="prod", plan=shell_plan("workers set 5", text="scale")
+    )
+    view = reject_form(REF, about)
     check_modal(view)
     assert not inputs(view)["reason"]["optional"]
-    assert "The run halts there" in view["blocks"][0]["text"]["text"]
+    words = view["blocks"][0]["text"]["text"]
+    assert words.startswith("You reject step scale of runbook scale-out in *prod*. The run halts there")
+    assert "workers set 5" in view["blocks"][1]["text"]["text"]
 
 
 def test_the_start_form_shows_parameters_once_a_runbook_is_chosen() -> None:

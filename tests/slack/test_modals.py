@@ -34,23 +34,42 @@ async def test_a_reason_of_spaces_is_no_reason_and_the_field_says_so(door: Door)
     view = await _modal(door, callback_id=ids.REJECT_FORM)
     answer = await door.slack.user(ALICE).submit(view["id"], {ids.REASON_BLOCK: "   "})
     assert answer.body["errors"] == {ids.REASON_BLOCK: "say why, in a few words"}
-    assert door.operations.asked == []
+    assert "reject" not in door.operations.names
+
+
+async def test_whoever_may_not_reject_is_told_before_they_write_why(door: Door) -> None:
+    door.operations.refusal = NotPermitted("you are not one of its approvers")
+    await door.click(ALICE, ids.REJECT)
+    told = await door.slack.until(
+        lambda: (view := door.slack.modal(ALICE)) and "approvers" in str(view["blocks"]) and view
+    )
+    assert told["callback_id"] == "notice"
+    assert "You are not one of its approvers." in str(told["blocks"])
+
+
+async def test_the_reject_form_names_the_step_and_opens_before_anything_is_looked_up(door: Door) -> None:
+    door.operations.pause = asyncio.Event()
+    await door.click(ALICE, ids.REJECT)
+    await _modal(door, callback_id="notice")
+    door.operations.pause.set()
+    view = await _modal(door, callback_id=ids.REJECT_FORM)
+    assert "step scale of runbook scale-out in *prod*" in str(view["blocks"])
 
 
 async def test_a_refused_rejection_is_told_in_the_form(door: Door) -> None:
-    door.operations.refusal = NotPermitted("you are not one of its approvers")
     await door.click(ALICE, ids.REJECT)
     view = await _modal(door, callback_id=ids.REJECT_FORM)
+    door.operations.refusal = NotPermitted("you are not one of its approvers")
     await door.slack.user(ALICE).submit(view["id"], {ids.REASON_BLOCK: "wrong host"})
     notice = await _modal(door, callback_id="notice")
     assert "You are not one of its approvers." in str(notice["blocks"])
 
 
 async def test_a_slow_decision_closes_the_form_in_time_and_its_refusal_is_whispered(door: Door) -> None:
-    door.operations.pause = asyncio.Event()
-    door.operations.refusal = NotPermitted("you are not one of its approvers")
     root = await door.click(ALICE, ids.REJECT)
     view = await _modal(door, callback_id=ids.REJECT_FORM)
+    door.operations.pause = asyncio.Event()
+    door.operations.refusal = NotPermitted("you are not one of its approvers")
     answer = await door.slack.user(ALICE).submit(view["id"], {ids.REASON_BLOCK: "wrong host"})
     assert answer.is_acked
     door.operations.pause.set()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.engine.operations import OverrideForm
+from bot.engine.operations import DecisionForm
 from bot.engine.ports import ClickRef
 from bot.intake import incident as incidents
 from bot.runs import events as runs
@@ -16,7 +16,7 @@ from bot.runs.events import Asked, Escalation, Permission, ProposalId, StepKey
 from bot.runs.plan import Undo
 from bot.slack import ids
 from bot.slack.message import Message
-from bot.slack.views.forms import override_form
+from bot.slack.views.forms import override_form, reject_form
 from tests.slack import limits
 from tests.slack.stage import ANN, BEN, BY_GROUP, INCIDENT, RUN, RUNBOOK, SCALE_PLAN, Stage, done, shell_plan
 from tests.slack.test_thread_rules import buttons
@@ -176,14 +176,14 @@ def test_slack_takes_any_number_of_left_steps(count: int, name: str) -> None:
 
 
 @pytest.mark.parametrize("words", ["x" * 9000, "&<!channel>`\n" * 900, ""])
-def test_slack_takes_the_form_of_broken_glass_whatever_it_would_run(words: str) -> None:
-    about = OverrideForm(
+def test_slack_takes_the_forms_of_a_decision_whatever_would_run(words: str) -> None:
+    about = DecisionForm(
         runbook=words or "r", step=words or "s", environment=words, plan=shell_plan(words or "x", text=words)
     )
     ref = ids.FormRef(click=ClickRef(incident_id=INCIDENT, proposal_id=ProposalId("p-1"), digest="ab" * 32))
-    view = override_form(ref, about)
-    limits.check_modal(view)
-    assert view["blocks"][-1]["optional"] is False
+    for view in (override_form(ref, about), reject_form(ref, about)):
+        limits.check_modal(view)
+        assert view["blocks"][-1]["optional"] is False
 
 
 def test_a_question_is_reminded_of_and_rings_only_while_it_is_open() -> None:

@@ -29,7 +29,7 @@ from bot.runs.events import (
 from bot.runs.plan import Plan, Target, Undo
 from bot.slack import ids
 from bot.slack.transcript import transcript
-from bot.slack.views.forms import edit_form, reject_form, start_form
+from bot.slack.views.forms import edit_form, start_form
 from tests.slack import limits
 from tests.slack.stage import INCIDENT, RUN, START, Stage
 from tests.slack.words import stored
@@ -273,7 +273,6 @@ def test_any_parameters_make_forms_that_slack_takes(
     click = ClickRef(incident_id=INCIDENT, proposal_id=ProposalId("p-1"), digest="ab" * 32, run_id=RUN)
     ref = ids.FormRef(click=click, channel="C0INC", thread_ts="1793697162.118259")
     values = {param.name: value for param in params}
-    limits.check_modal(reject_form(ref, step=step))
     limits.check_modal(edit_form(ref, runbook=runbook, step=step, params=params, values=values))
     named = [(name, words_) for name, words_ in dict(menu).items() if name]
     chosen = named[0][0][:150] if named else ""

@@ -182,8 +182,9 @@ async def test_a_rejection_of_the_switch_is_told_to_the_other_channel(world: Wor
     await press(world, ALICE, ids.CHOOSE, choice="switch-provider")
     await text_says(world, "payments-ctl provider 'southbank'")
     await press(world, BOB, ids.REJECT)
-    modal = await world.slack.until(lambda: world.slack.modal(BOB), what="the form")
-    assert modal is not None
+    modal = await world.slack.until(
+        lambda: (view := world.slack.modal(BOB)) and view.get("submit") and view, what="the form"
+    )
     await world.slack.user(BOB).submit(modal["id"], {ids.REASON_BLOCK: "their contract has ended"})
     await world.slack.until(lambda: world.slack.messages(PAYMENTS), what="a message in #payments")
     assert "somebody said no" in world.slack.messages(PAYMENTS)[0]["text"]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bot.catalog.schema import Param
-from bot.engine.operations import OverrideForm, StartForm
+from bot.engine.operations import DecisionForm, StartForm
 from bot.journal.base import RunRow
 from bot.runs.plan import JsonObject
 from bot.runs.words import RUN_WORDS
@@ -31,12 +31,13 @@ WILL_RUN_ROOM = 2000
 """The end of what runs, in a form; the proposal behind it shows all of it."""
 
 
-def reject_form(ref: ids.FormRef, *, step: str) -> JsonObject:
-    """Why not? `step` is a sentence part like `step 2 of 3 (scale)`."""
+def reject_form(ref: ids.FormRef, about: DecisionForm) -> JsonObject:
+    """Why not? Says once more which step it is."""
     return modal(
         title="Reject this step",
         blocks=[
-            section(f"You reject {text.value(step, 300)}. The run halts there; what was done can be undone."),
+            section(f"You reject {_step(about)}. The run halts there; what was done can be undone."),
+            _will_run(about),
             _reason("What speaks against it, for whoever reads the thread next"),
         ],
         callback_id=ids.REJECT_FORM,
@@ -45,24 +46,33 @@ def reject_form(ref: ids.FormRef, *, step: str) -> JsonObject:
     )
 
 
-def override_form(ref: ids.FormRef, about: OverrideForm) -> JsonObject:
+def override_form(ref: ids.FormRef, about: DecisionForm) -> JsonObject:
     """Run it without its approvers? Says once more what runs, and asks why."""
-    place = f" in *{text.value(about.environment, 60)}*" if about.environment else ""
     return modal(
         title="Break glass",
         blocks=[
             section(
-                f"You run step {text.value(about.step, 120)} of runbook {text.value(about.runbook, 120)}{place} "
-                "*without the people who would have to agree*. The thread and the record show it as an "
-                "OVERRIDE, with your name and reason."
+                f"You run {_step(about)} *without the people who would have to agree*. The thread and the record "
+                "show it as an OVERRIDE, with your name and reason."
             ),
-            section(text.fence_end("\n".join(about.plan.will_run) or about.plan.text, WILL_RUN_ROOM)),
+            _will_run(about),
             _reason("Why it cannot wait for them"),
         ],
         callback_id=ids.OVERRIDE_FORM,
         metadata=ids.form_metadata(ref),
         submit="Override",
     )
+
+
+def _step(about: DecisionForm) -> str:
+    place = f" in *{text.value(about.environment, 60)}*" if about.environment else ""
+    named = about.plan.part.partition(":")[0]
+    part = f", {text.value(named, 40)}," if named else ""
+    return f"step {text.value(about.step, 120)}{part} of runbook {text.value(about.runbook, 120)}{place}"
+
+
+def _will_run(about: DecisionForm) -> JsonObject:
+    return section(text.fence_end("\n".join(about.plan.will_run) or about.plan.text, WILL_RUN_ROOM))
 
 
 def _reason(placeholder: str) -> JsonObject:
