@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
+import jsonschema
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
@@ -15,6 +16,7 @@ from bot.errors import BadInput, BotError, NotFound
 from bot.intake.enrichment import read_more
 from bot.intake.pagerduty import read_webhook
 from bot.intake.signal import Ignored
+from tests.clients.test_pagerduty_writer import SHAPES
 from tests.intake.given import NOW, PAGERDUTY_ID, opened, signal_of, webhook_bytes
 
 INCIDENT = json.loads(webhook_bytes("incident.triggered"))["event"]["data"]
@@ -37,6 +39,8 @@ class Server:
             return self.next.pop(0)
         if request.path.endswith("/alerts"):
             return web.json_response({"alerts": [{"summary": "p99 above 2 s"}, "junk"]})
+        if request.path.endswith("/notes"):
+            return web.json_response({"notes": [{"content": "looking"}]})
         if request.path.startswith("/services/"):
             return web.json_response({"service": {"id": "PCACHE1", "escalation_policy": {"id": "PESCPAY"}}})
         if request.path == "/oncalls":
@@ -96,6 +100,26 @@ async def test_an_incident_and_its_alerts_are_read_with_the_headers_pagerduty_wa
     assert first.headers["Authorization"] == "Token token=secret-token"
     assert first.headers["Accept"] == "application/vnd.pagerduty+json;version=2"
     assert first.headers["Content-Type"] == "application/json"
+
+
+async def test_every_read_asks_for_nothing_that_is_not_published(
+    server: Server, reader: PagerDutyReader
+) -> None:
+    await reader.incident(PAGERDUTY_ID)
+    await reader.alerts(PAGERDUTY_ID)
+    await reader.notes(PAGERDUTY_ID)
+    await reader.open_incidents()
+    await reader.on_call("PCACHE1")
+    told = [
+        f"{one.method} {one.path.replace(PAGERDUTY_ID, '{id}').replace('PCACHE1', '{id}')}"
+        for one in server.asked
+    ]
+    assert set(told) == {name for name in SHAPES if name.startswith("GET ")}
+    for name, request in zip(told, server.asked, strict=True):
+        assert all(request.headers.get(header) for header in SHAPES[name]["headers"])
+        for parameter, value in request.query.items():
+            assert parameter in SHAPES[name]["query"], name
+            jsonschema.validate(value, SHAPES[name]["query"][parameter])
 
 
 async def test_open_incidents_are_read_page_by_page(server: Server, reader: PagerDutyReader) -> None:
