@@ -1,9 +1,12 @@
 """Slots and target locks: which approved run may go ahead, and what the others wait for.
 
 A run takes one slot of its tenant and the locks of its targets, all or none, when its first step has its quorum, and
-keeps them until it finishes. Taking all at once, in sorted order, by a run that holds nothing yet cannot deadlock;
-a target learnt later is only tried (`try_more`), and if somebody else has it a human is asked instead of waiting.
-First come, first served: a run that waits for the same tenant or target goes first.
+keeps them until it finishes. A run that began by only looking has its slot and no target yet; it takes the locks of its
+first change as all others do, and waits for them in the same line. First come, first served: a run that waits for the
+same tenant or target goes first.
+
+This cannot deadlock. Who holds a target never waits: one learnt later is only tried (`try_more`), and if somebody else
+has it a human is asked. Who holds just a slot waits for targets only, and stands behind nobody who has yet to get one.
 """
 
 from __future__ import annotations
@@ -36,6 +39,8 @@ class _Wanted:
     targets: frozenset[str]
     for_slot: bool = False
     """It waits for a slot; else for a target, which keeps nobody else of its tenant waiting."""
+    has_slot: bool = False
+    """It was let in already, and has only looked so far."""
 
 
 @dataclass
@@ -49,19 +54,23 @@ class Admission:
 
     async def enter(self, run: Run, targets: Sequence[str]) -> Wait | None:
         """Take slot and locks, or say what is in the way; a run that waits keeps its place in the line."""
-        wanted = _Wanted(run_id=run.id, tenant=run.opened.tenant, targets=frozenset(targets))
         held = {hold.name: hold for hold in await self.journal.holds()}
+        own = [name for name, hold in held.items() if hold.run_id == run.id]
+        own_targets = [name for name in own if not name.startswith("slot:")]
+        has_slot = len(own) > len(own_targets)
+        wanted = _Wanted(
+            run_id=run.id, tenant=run.opened.tenant, targets=frozenset(targets), has_slot=has_slot
+        )
         # Who was let in and could not write it down (the journal was away, the bot was killed) stands behind nobody:
         # those in the line wait for what it holds.
-        is_in = any(hold.run_id == run.id for name, hold in held.items() if name.startswith("slot:"))
+        is_in = has_slot and bool(own_targets or not targets)
         ahead = [] if is_in else self._ahead(wanted)
         if ahead:
             self._line_up(wanted)
             return Wait(waiting_for=await self._words_ahead(ahead[-1], wanted), position=len(ahead) + 1)
         in_the_way = await self._take(wanted, held)
         if in_the_way is None:
-            if self._leave_line(run.id):
-                self._wake()
+            self.step_out(run.id)
             return None
         self._line_up(replace(wanted, for_slot=in_the_way.name.startswith("slot:")))
         return Wait(waiting_for=await self._words(in_the_way, wanted), position=1)
@@ -75,6 +84,11 @@ class Admission:
         await self.journal.release_holds(run_id)
         self._leave_line(run_id)
         self._wake()
+
+    def step_out(self, run_id: RunId) -> None:
+        """Wait no longer, and keep what is held."""
+        if self._leave_line(run_id):
+            self._wake()
 
     def freed(self) -> asyncio.Event:
         """Set once when something is given back."""
@@ -97,7 +111,13 @@ class Admission:
         for one in self._line:
             if one.run_id == wanted.run_id:
                 break
-            if one.targets & wanted.targets or (one.for_slot and one.tenant == wanted.tenant):
+            if wanted.has_slot:
+                is_ahead = one.has_slot and bool(one.targets & wanted.targets)
+            else:
+                is_ahead = bool(one.targets & wanted.targets) or (
+                    one.for_slot and one.tenant == wanted.tenant
+                )
+            if is_ahead:
                 ahead.append(one)
         return ahead
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import assert_never
 from uuid import uuid4
@@ -214,8 +214,11 @@ class Driver:
         if proposal.started is not None:
             return await self._run_again(run, state, proposal, proposal.started.plan)
         if not await self._still_allowed(run, state, proposal):
+            # It waits for people again, and people hold up nobody.
             if run.admitted is None:
-                await self.admission.leave(run.id)  # it waits for people again, and people hold up nobody
+                await self.admission.leave(run.id)
+            else:
+                self.admission.step_out(run.id)
             return None
         freed = self.admission.freed()
         entered = await self.writer.let_in(run, lockable(proposal.made.plan))
@@ -237,7 +240,7 @@ class Driver:
         in_the_way = await self.writer.let_in_more(run, lockable(made.plan), entered)
         if in_the_way is not None:
             holder = await self.admission.name_of(in_the_way.run_id)
-            reason = f"{in_the_way.name.partition(':')[2]} is held by {holder} now"
+            reason = f"{in_the_way.name.replace(':', ' ', 1)} is held by {holder} now"
             await self._void(run, proposal, reason, entered=entered)
             await self._propose(await self.ledger.run(run.id), key, reason, ask=True)
             return None
@@ -357,9 +360,10 @@ class Driver:
     async def _recover(
         self, run: Run, key: StepKey, proposal_id: ProposalId, *, entered: Sequence[RunAdmitted] = ()
     ) -> None:
-        event = StepFinished(
-            at=self.clock.now(), proposal_id=proposal_id, step=key, result=_lost(INTERRUPTED)
-        )
+        found = run.steps[key].proposal
+        only_looked = found is not None and found.started is not None and not found.started.plan.changes
+        result = replace(_lost(INTERRUPTED), effect="none") if only_looked else _lost(INTERRUPTED)
+        event = StepFinished(at=self.clock.now(), proposal_id=proposal_id, step=key, result=result)
         await self.writer.append(run, *entered, event)
 
     async def _read_state(self, run: Run, key: StepKey, proposal_id: ProposalId) -> None:

@@ -80,9 +80,11 @@ class RunWriter:
         """Take slot and locks, or None while the run waits; the place in the line is journaled.
 
         That it was let in is for the caller to append, in one commit with what it does next: the holds themselves
-        are in the journal already, and a click should not wait for the disk once more than it must.
+        are in the journal already, and a click should not wait for the disk once more than it must. A run that holds
+        targets never waits for more of them (`let_in_more`).
         """
-        if run.admitted is not None or run.opened.dry_run:
+        holds_what_it_needs = run.admitted is not None and (run.admitted.targets or not targets)
+        if holds_what_it_needs or run.opened.dry_run:
             return ()
         wait = await self.admission.enter(run, targets)
         if wait is None:

@@ -65,7 +65,7 @@ class Walking:
         in_the_way = await self.writer.let_in_more(run, lockable(plan), entered)
         if in_the_way is not None:
             holder = await self.writer.admission.name_of(in_the_way.run_id)
-            reason = f"{in_the_way.name.partition(':')[2]} is held by {holder} now"
+            reason = f"{in_the_way.name.replace(':', ' ', 1)} is held by {holder} now"
             blocked = UndoBlocked(at=self.writer.clock.now(), step=key, reason=reason)
             await self.writer.append(run, *entered, blocked)
             return None

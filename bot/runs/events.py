@@ -309,7 +309,10 @@ class RunQueued(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class RunAdmitted(Event):
-    """The run holds its slot and the locks of these targets until it finishes."""
+    """The run holds its slot and the locks of these targets until it finishes.
+
+    A second one, with targets, follows where the first had none because the run began by only looking.
+    """
 
     targets: tuple[str, ...] = ()
 

@@ -386,6 +386,7 @@ class Run:
     queued_since: datetime | None = None
     """When it came into the line; its place there is by this, however often the words for it changed since."""
     admitted: RunAdmitted | None = None
+    """What it holds; a run that has only looked so far may be let in, with its slot, and stand in the line as well."""
     cancel: CancelRequested | None = None
     undo_request: UndoRequested | None = None
     is_walk_cancelled: bool = False
@@ -478,7 +479,7 @@ class Run:
             return "running"
         if state.proposal.is_unknown or (state.proposal.is_open and not state.proposal.has_quorum):
             return "waiting"
-        if self.queued is not None and self.admitted is None:
+        if self.queued is not None:
             return "queued"
         return "running"
 

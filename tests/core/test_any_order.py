@@ -76,6 +76,7 @@ from bot.runs.next import (
     Sleep,
     what_next,
 )
+from bot.runs.plan import Plan
 from bot.runs.policy import Policy
 from bot.runs.questions import next_nudge, nudge_of
 from bot.runs.state import Run
@@ -218,15 +219,21 @@ class Model:
                     )
                 )
                 return
-            case "wait" if self.run.admitted is None:
+            case "wait" if not self.has_locks(proposal.made.plan):
                 self.append(RunQueued(at=self.now, waiting_for="web-1", position=1))
                 return
-        if self.run.admitted is None:
-            self.append(RunAdmitted(at=self.now))
+        if not self.has_locks(proposal.made.plan):
+            self.append(
+                RunAdmitted(at=self.now, targets=("host:web-1",) if proposal.made.plan.changes else ())
+            )
         made = proposal.started.plan if proposal.started else proposal.made.plan
         if made.changes and wants_baseline(self.run):
             self.append(BaselineTaken(at=self.now, series=(Measured(metric="errors"),)))
         self.send(StepStarted(at=self.now, proposal_id=proposal_id, step=key, plan=made))
+
+    def has_locks(self, made: Plan) -> bool:
+        """Let in, and with what a change needs; who has only looked so far waits for that in the line, too."""
+        return self.run.admitted is not None and bool(self.run.admitted.targets or not made.changes)
 
     def undo(self, key: StepKey) -> None:
         if self.chance(*[False] * 5, True):

@@ -10,7 +10,7 @@ from bot.catalog.schema import Catalog, Limits, Rules
 from bot.errors import JournalUnavailable
 from bot.journal.base import Batch, Hold, Recorded
 from bot.journal.sqlite import SqliteJournal
-from bot.runs.events import RunAdmitted, RunId, RunQueued, UndoBlocked
+from bot.runs.events import RunAdmitted, RunId, RunQueued, StepKey, UndoBlocked
 from bot.runs.state import Run
 from tests.core.lawful import assert_lawful
 from tests.engine.house import BOB, UNATTENDED, House, catalog, dial_step, runbook
@@ -218,3 +218,98 @@ async def test_a_run_that_was_let_in_but_could_not_write_it_down_does_not_wait_b
     await house.operations.approve(house.ref_of(second), BOB)
     for run in (first, second):
         assert (await house.finished(run.id)).status == "succeeded"
+
+
+def looking_first() -> Catalog:
+    """A run that keeps a dial, two that look at it before they turn it, and one that turns it at once."""
+    look = dial_step("look", "x", mode="look", rules=UNATTENDED)
+    return catalog(
+        runbook("keep", dial_step("turn", "x", value=1), dial_step("later")),
+        *[runbook(f"r{number}", look, dial_step("turn", "x", value=2 + number)) for number in range(2)],
+        runbook("at-once", dial_step("turn", "x", value=9)),
+        limits=Limits(max_concurrent_runbooks=3),
+    )
+
+
+async def looked(house: House, name: str) -> Run:
+    """Its look is done, its change is approved, and it waits."""
+    run = await house.asked(await house.start(name), step=1)
+    await house.operations.approve(house.ref_of(run), BOB)
+    return await house.until_run(run.id, lambda one: one.queued is not None)
+
+
+async def seen_through(house: House, run: Run) -> Run:
+    """It ends; where others were first and the state is another one now, somebody approves what it would do then."""
+    while not run.is_finished:
+        run = await house.until_run(
+            run.id,
+            lambda one: one.is_finished or not (one.open_proposal is None or one.open_proposal.has_quorum),
+        )
+        if run.open_proposal is not None:
+            assert run.open_proposal.made.reason.startswith("the state changed since this was proposed: x:")
+            await house.operations.approve(house.ref_of(run), BOB)
+            run = await house.ledger.run(run.id)
+    return run
+
+
+async def test_who_looked_first_waits_for_the_target_of_the_change_in_the_same_line(
+    restarted: Opened,
+) -> None:
+    world, clock = World(), VirtualClock()
+    house = await restarted(looking_first(), world=world, clock=clock)
+    keep = await house.asked((await approved(house, "keep")).id, step=1)
+    first = await looked(house, "r0")
+    assert first.status == "queued"
+    assert first.queued is not None
+    assert first.queued.waiting_for == f"x, held by the run of keep ({keep.id[:8]})"
+    clock.pass_time(SECOND)
+    second = await looked(house, "r1")
+    assert second.queued is not None
+    assert second.queued.position == 2
+    house = await restarted(looking_first(), world=world, clock=clock)
+    await house.operations.reject(house.ref_of(keep), BOB, reason="enough")
+    for run in (await seen_through(house, first), await seen_through(house, second)):
+        assert run.status == "succeeded"
+        assert_lawful(run.events)
+    assert world.turns == [("x", 1), ("x", 2), ("x", 3)]
+    await assert_nothing_held(house)
+
+
+async def test_who_has_a_slot_stands_behind_nobody_who_has_yet_to_get_one(restarted: Opened) -> None:
+    house = await restarted(looking_first())
+    keep = await house.asked((await approved(house, "keep")).id, step=1)
+    slotless = await queued(house, "at-once")
+    holders = [await looked(house, "r0"), await looked(house, "r1")]
+    places = [run.queued.position for run in holders if run.queued is not None]
+    assert places == [1, 2]
+    await house.operations.reject(house.ref_of(keep), BOB, reason="enough")
+    for run in (*holders, slotless):
+        assert (await seen_through(house, run)).status == "succeeded"
+    await assert_nothing_held(house)
+
+
+async def test_who_looked_first_and_is_cancelled_in_the_line_gives_everything_back(restarted: Opened) -> None:
+    house = await restarted(looking_first())
+    keep = await house.asked((await approved(house, "keep")).id, step=1)
+    first, second = await looked(house, "r0"), await looked(house, "r1")
+    await house.operations.cancel(first.id, BOB)
+    assert (await house.finished(first.id)).status == "cancelled"
+    await house.until_run(second.id, lambda one: bool(one.queued and one.queued.position == 1))
+    await house.operations.reject(house.ref_of(keep), BOB, reason="enough")
+    assert (await seen_through(house, second)).status == "succeeded"
+    await assert_nothing_held(house)
+
+
+async def test_who_holds_a_target_never_waits_for_another(restarted: Opened) -> None:
+    files = catalog(
+        runbook("keep", dial_step("turn", "x"), dial_step("later", "z")),
+        runbook("both", dial_step("own", "y"), dial_step("turn", "x", value=5)),
+    )
+    house = await restarted(files)
+    keep = await house.asked((await approved(house, "keep")).id, step=1)
+    both = await house.asked((await approved(house, "both")).id, step=1)
+    await house.operations.approve(house.ref_of(both), BOB)
+    both = await house.until_run(both.id, lambda one: len(one.steps[StepKey(index=1)].proposals) == 2)
+    assert both.queued is None
+    assert both.open_proposal is not None
+    assert both.open_proposal.made.reason == f"host x is held by the run of keep ({keep.id[:8]}) now"

@@ -45,6 +45,31 @@ async def test_a_step_that_is_not_idempotent_is_never_sent_again_by_itself(resta
     assert world.turns == [("a", 5)]
 
 
+async def test_of_a_step_that_only_looks_it_is_not_said_that_nobody_knows_what_it_changed(
+    restarted: Opened,
+) -> None:
+    class Slow(DialAction):
+        """A look that is not over before the process ends."""
+
+        async def execute(self, plan: Any, progress: Any) -> Any:
+            self.world.hanging.set()
+            await self.world.release.wait()
+            return await super().execute(plan, progress)
+
+    world, files = World(), catalog(runbook("turn", dial_step("a", mode="look"), dial_step("b")))
+    house = await restarted(files, world=world, action=Slow(world))
+    run = await house.asked(await house.start("turn"))
+    await house.operations.approve(house.ref_of(run), BOB)
+    await world.hanging.wait()
+    house = await restarted(files, world=world)
+    run = await house.until_run(
+        run.id, lambda one: bool(one.current and one.current.proposal and one.current.proposal.probed)
+    )
+    result = next(event.result for event in run.events if isinstance(event, StepFinished))
+    assert (result.verdict, result.effect) == ("unknown", "none")
+    assert run.with_effect == ()
+
+
 async def test_an_idempotent_step_runs_again_by_itself_as_it_was_approved(restarted: Opened) -> None:
     world, files = World(), hanging(idempotent=True)
     run = await killed_while_it_runs(restarted, files, world)

@@ -30,7 +30,7 @@ from tests.engine.house import House, catalog, dial_step, runbook
 from tests.engine.killed_child import FileWorld, die
 from tests.engine.killing import Cut, When
 from tests.engine.nursery import raise_children
-from tests.engine.reference import KEY, Told, page, until_over
+from tests.engine.reference import KEY, Told, page, run_of, until_over
 from tests.fakes.clock import VirtualClock
 
 PUSH = timedelta(seconds=1.1)
@@ -74,9 +74,15 @@ async def tell(folder: Path, *, base_url: str, token: str, at: int = 0, when: Wh
     telling = asyncio.create_task(courier.run())
     pushing = asyncio.create_task(_push(time))
     await page(house, Told())
-    await until_over(house, Told(), "heal")
     row = await house.journal.incident_by_origin(KEY)
     assert row is not None
+    run = await run_of(house, "heal")
+    assert run is not None
+    await house.until_run(run.id, lambda one: one.is_finished or one.status == "waiting")
+    await _until_all_is_said(
+        house, row.incident_id
+    )  # who decides has read it; so their buttons are taken away again
+    await until_over(house, Told(), "heal")
     wanted = await _until_all_is_said(house, row.incident_id)
     (folder / "said").write_text(json.dumps([_shown(one, row.incident_id) for one in wanted]))
     (folder / "told").write_text("\n".join(cuts[0].writes))

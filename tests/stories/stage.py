@@ -284,7 +284,7 @@ class Stage:
         return True
 
     def _is_run_at_rest(self, run: Run, *, while_running: bool) -> bool:
-        if run.queued is not None and run.admitted is None:
+        if run.queued is not None:
             return True
         started = any(
             one.started is not None and one.result is None

@@ -25,7 +25,7 @@ def of_proposal(run: Run, proposal: Proposal) -> str:
         return "*Called off:* the run is over."
     if not proposal.has_quorum:
         return ""
-    if run.queued is not None and run.admitted is None:
+    if run.queued is not None:
         waiting = f"{text.value(run.queued.waiting_for, 200)} (place {run.queued.position} in the line)"
         return f"*{by}* It waits for {waiting}."
     return f"*{by}* It is about to run."

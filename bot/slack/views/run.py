@@ -62,7 +62,7 @@ def run_card(run: Run, tail: Tail | None) -> Drawn:
     """Every step's state, the tail of the one that runs, and the button to cancel."""
     blocks = [section(_head(run))]
     blocks += [section("\n".join(lines)) for lines in _in_sections(_step_lines(run))]
-    if run.queued is not None and run.admitted is None and not run.is_finished:
+    if run.queued is not None and not run.is_finished:
         queued = run.queued
         blocks.append(
             section(
@@ -185,7 +185,7 @@ def step_line(run: Run, state: StepState) -> str:
 def _step_words(run: Run, state: StepState) -> str:
     if run.is_finished and state.status in OPEN_WORDS:
         return "called off"
-    if state.status == "approved" and run.queued is not None and run.admitted is None:
+    if state.status == "approved" and run.queued is not None:
         return "approved, waiting for its turn"
     if state.status == "succeeded" and run.opened.dry_run:
         return "tried dry, nothing changed"
