@@ -284,7 +284,7 @@ async def nothing() -> None:
     return None
 
 
-@pytest.mark.parametrize("size", [(1280, 800), (1440, 900), (900, 700)])
+@pytest.mark.parametrize("size", [(1280, 800), (1440, 900), (900, 700), (390, 844)])
 async def test_nothing_is_cut_off_sideways(desk: Desk, size: tuple[int, int]) -> None:
     await desk.page.set_viewport_size({"width": size[0], "height": size[1]})
     for user in (acme.GUEST, acme.STRANGER, acme.NO_EMAIL):
