@@ -42,6 +42,7 @@ from bot.engine.counting import Counting
 from bot.engine.driver import Driver
 from bot.engine.execution import Execution
 from bot.engine.ledger import Ledger
+from bot.engine.looking import Looker
 from bot.engine.making import Maker
 from bot.engine.measuring import Measuring
 from bot.engine.operations import Operations
@@ -284,6 +285,13 @@ async def _wire(
         ),
         admission=admission,
         reception=reception,
+        looker=Looker(
+            ledger=ledger,
+            catalog=catalog,
+            clusters=lambda: clusters,
+            redactor=redactor,
+            clock=clock,
+        ),
         clock=clock,
         erred=lambda where: numbers.count("runbook_worker_errors_total", where=where),
     )
@@ -299,6 +307,7 @@ async def _wire(
             execution.tails.by_run,
             [(one.name, one.description) for one in operations.runbooks()],
             links=service.links if service else {},
+            asks=service is not None and service.workload is not None and service.diagnose == "ask",
         )
 
     courier = Courier(

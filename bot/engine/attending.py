@@ -23,6 +23,7 @@ from bot.engine.escalating import next_asked
 from bot.engine.ledger import Change, Ledger
 from bot.engine.opening import from_suggestion, opened, opened_from
 from bot.engine.suggesting import Suggester
+from bot.intake.diagnosed import DiagnosisAsked
 from bot.intake.incident import (
     Incident,
     IncidentChanged,
@@ -36,7 +37,7 @@ from bot.intake.incident import (
     SuggestionTaken,
     SuggestionWithdrawn,
 )
-from bot.intake.signal import SCHEDULE
+from bot.intake.signal import MANUAL, SCHEDULE
 from bot.intake.ticks import LATE
 from bot.runs.events import Event, ProposalVoided, RunFinished, RunId, StepKey
 from bot.runs.fold import fold
@@ -206,6 +207,8 @@ def _wants_suggestion(incident: Incident, runs: Sequence[Run]) -> bool:
                 return is_more_known
             case RunbookSuggested() | SuggestionTaken() | RunStarted():
                 return False
+            case DiagnosisAsked() if incident.opened.origin.source == MANUAL:
+                return False  # opened for a look alone, and its report says what fits
             case IncidentChanged(kind="reopened") | IncidentOpened():
                 return True
             case IncidentChanged(kind="updated" | "service_updated"):

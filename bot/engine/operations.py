@@ -17,6 +17,7 @@ from bot.catalog.params import ParamValue, parse_params
 from bot.catalog.schema import Catalog, Param, Runbook
 from bot.engine.advising import Advising
 from bot.engine.clock import Clock
+from bot.engine.diagnosing import Diagnosing
 from bot.engine.entitlement import Entitlement
 from bot.engine.execution import Execution
 from bot.engine.foreseeing import Foreseen, foresee
@@ -333,6 +334,17 @@ class Operations:
         """What to do about something that is asked in words."""
         suggester = self.starting.suggester
         return Advising(ledger=self.ledger, suggester=suggester, catalog=self.catalog, clock=self.clock)
+
+    @property
+    def diagnosing(self) -> Diagnosing:
+        """Diagnoses of incidents: asking for one, judging it, proposing what it recommends."""
+        return Diagnosing(
+            ledger=self.ledger,
+            starting=self.starting,
+            catalog=self.catalog,
+            clock=self.clock,
+            redact=lambda words: self.execution.redactor.redact(words)[0],
+        )
 
     async def incident_in(self, channel: str, thread_ts: str) -> Incident | None:
         """The incident whose thread this is."""

@@ -38,16 +38,7 @@ def result_of(
             Artifact(name=f"{name}-output.txt", media_type="text/plain", body=output.encode()),
             *artifacts,
         )
-    refs = tuple(
-        ArtifactRef(
-            name=one.name,
-            media_type=one.media_type,
-            digest=one.digest,
-            size=len(one.body),
-            is_shown=one.is_shown,
-        )
-        for one in artifacts
-    )
+    refs = tuple(ref_of(one) for one in artifacts)
     result = Result(
         verdict=outcome.verdict,
         effect=outcome.effect if plan.changes or outcome.verdict == "unknown" else "none",
@@ -61,6 +52,17 @@ def result_of(
         duration_s=round(duration_s, 3),
     )
     return result, artifacts
+
+
+def ref_of(artifact: Artifact) -> ArtifactRef:
+    """A file by its digest, as events name it."""
+    return ArtifactRef(
+        name=artifact.name,
+        media_type=artifact.media_type,
+        digest=artifact.digest,
+        size=len(artifact.body),
+        is_shown=artifact.is_shown,
+    )
 
 
 def _end(output: str) -> str:

@@ -31,7 +31,7 @@ def incident_row(incident: Incident) -> IncidentRow:
         title=facts.title,
         symptom=facts.symptom,
         status=facts.status,
-        is_open=not incident.is_resolved or incident.open_suggestion is not None,
+        is_open=_is_open(incident),
         opened_at=incident.opened.at,
         updated_at=incident.updated_at,
         channel=incident.place.channel,
@@ -39,6 +39,12 @@ def incident_row(incident: Incident) -> IncidentRow:
         permalink=incident.permalink,
         origins=tuple(origin.key for origin in incident.origins),
     )
+
+
+def _is_open(incident: Incident) -> bool:
+    """Whether anything of it is still to be done, so that it is taken up at a start."""
+    is_asked = any(one.is_open for one in incident.diagnoses)
+    return not incident.is_resolved or incident.open_suggestion is not None or is_asked
 
 
 def run_row(run: Run) -> RunRow:

@@ -102,13 +102,18 @@ class Starting:
 
     async def choose(self, incident_id: IncidentId, runbook: str, caller: Caller) -> None:
         """Suggest another runbook on an incident; whoever chose it is its requester."""
-        incident = await self.ledger.incident(incident_id)
+        await self.choose_on(await self.ledger.incident(incident_id), runbook, caller)
+
+    async def choose_on(
+        self, incident: Incident, runbook: str, caller: Caller, *, why: tuple[str, ...] = ()
+    ) -> None:
+        """The same on an incident as it was read; `why` stands beside who chose it."""
         chosen = runbook_named(self.catalog(), runbook)
         await self._may_start(chosen, incident.facts.service, incident.facts.environment, caller)
         if any(not run.is_finished for run in await self.ledger.runs_of(incident)):
             raise Refused("a run of this incident is still going on", hint="finish or cancel it first")
         old = incident.open_suggestion
-        made = await self._chosen(incident, runbook, caller)
+        made = await self._chosen(incident, runbook, caller, why)
         events: tuple[Event, ...] = (made,)
         if old is not None:
             withdrawn = SuggestionWithdrawn(
@@ -120,13 +125,15 @@ class Starting:
             events = (withdrawn, made)
         await self.ledger.append(Change(incident=incident, incident_events=events))
 
-    async def _chosen(self, incident: Incident, runbook: str, caller: Caller) -> RunbookSuggested:
+    async def _chosen(
+        self, incident: Incident, runbook: str, caller: Caller, why: tuple[str, ...]
+    ) -> RunbookSuggested:
         old = incident.suggestions[-1].made if incident.suggestions else None
         try:
             return await self.suggester.one(
                 incident,
                 runbook,
-                why=(f"chosen by {_name(caller)}",),
+                why=(f"chosen by {_name(caller)}", *why),
                 others=old.others if old else (),
                 requester=caller.actor,
             )

@@ -29,8 +29,11 @@ from bot.engine.attending import Attendant, Idle, next_for
 from bot.engine.clock import Clock
 from bot.engine.driver import Driver
 from bot.engine.ledger import Ledger
+from bot.engine.looking import Looker
 from bot.engine.reception import Reception
 from bot.errors import BotError, JournalUnavailable, VersionConflict
+from bot.intake.diagnosed import DiagnosisId
+from bot.intake.incident import Incident
 from bot.journal.base import HistoryQuery
 from bot.runs.events import IncidentId, RunId
 from bot.runs.next import AskHuman, Done, Sleep, what_next
@@ -54,9 +57,10 @@ class Worker:
     attendant: Attendant
     admission: Admission
     reception: Reception
+    looker: Looker
     clock: Clock
     erred: Callable[[str], None] = lambda _where: None
-    """Told of each unexpected error: `run`, `incident`, `reception`, `journal` or `task`."""
+    """Told of each unexpected error: `run`, `incident`, `diagnosis`, `reception`, `journal` or `task`."""
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _signals: dict[str, asyncio.Event] = field(default_factory=dict)
     _stopping: bool = False
@@ -177,6 +181,10 @@ class Worker:
             await asyncio.sleep(COURTESY_S)
             signal.clear()
             incident = await self.ledger.incident(incident_id)
+            if self.looker.wants(incident):
+                await self.looker.ask(incident)
+                return True
+            self._look(incident)
             effect = next_for(incident, await self.ledger.runs_of(incident), self.clock.now())
             if isinstance(effect, Idle):
                 if effect.until is None:
@@ -185,6 +193,22 @@ class Worker:
                 return True
             await self.attendant.perform(incident, effect)
             return True
+
+        await self._until_done(name, look)
+
+    def _look(self, incident: Incident) -> None:
+        """Each diagnosis that is asked for is made by a task of its own: the incident's timers do not wait for it."""
+        for one in incident.diagnoses:
+            name = f"diagnosis-{one.id}"
+            if one.is_open and name not in self._tasks and not self._stopping:
+                self._spawn(name, self._until_looked(name, incident.incident_id, one.id))
+
+    async def _until_looked(self, name: str, incident_id: IncidentId, diagnosis_id: DiagnosisId) -> None:
+        self._signals.setdefault(name, asyncio.Event())  # nobody waits for it; `_until_done` takes it away
+
+        async def look() -> bool:
+            await self.looker.look(incident_id, diagnosis_id)
+            return False
 
         await self._until_done(name, look)
 

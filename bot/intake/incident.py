@@ -352,6 +352,16 @@ class Incident:
         """The diagnosis with this id."""
         return next((one for one in self.diagnoses if one.id == diagnosis_id), None)
 
+    def was_proposed(self, runbook: str, *, since: DiagnosisMade) -> bool:
+        """Whether the runbook that a diagnosis recommends stands to be decided, or was put before people after it."""
+        is_later = False
+        for event in self.events:
+            is_later = is_later or event == since
+            if is_later and isinstance(event, RunbookSuggested) and event.runbook.get("name") == runbook:
+                return True
+        now = self.open_suggestion
+        return now is not None and now.made.runbook.get("name") == runbook
+
 
 def stream_of(incident_id: IncidentId) -> str:
     """The journal stream of an incident."""

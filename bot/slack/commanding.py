@@ -63,6 +63,8 @@ class Commands:
                 await self._start(where, command)
             case "cancel":
                 await self._cancel(where, command)
+            case "diagnose":
+                await self._diagnose(where, command.service)
             case _:
                 caller = await self._directory.caller_of(where.user)
                 if caller.barred:
@@ -92,6 +94,12 @@ class Commands:
     async def _links(self, rows: Sequence[RunRow]) -> said.Links:
         found = await self._operations.threads(rows[: said.MOST_LISTED])
         return {incident_id: row.permalink for incident_id, row in found.items() if row.permalink}
+
+    async def _diagnose(self, where: Where, service: str) -> None:
+        caller = await self._directory.caller_of(where.user)
+        name = self._operations.entitlement.service_named(service).name
+        asked = await self._operations.diagnosing.ask_about(name, caller, channel=where.channel)
+        await self._answers.tell(where, said.looking_answer(asked.subject, asked.incident))
 
     # ------------------------------------------------------------ reading
 

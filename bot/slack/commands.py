@@ -18,7 +18,9 @@ from bot.errors import BadInput
 
 COMMAND = "/runbook"
 
-Verb = Literal["start", "list", "show", "status", "cancel", "history", "stats", "simulate", "who", "help"]
+Verb = Literal[
+    "start", "list", "show", "status", "cancel", "diagnose", "history", "stats", "simulate", "who", "help"
+]
 VERBS: tuple[Verb, ...] = get_args(Verb)
 
 _STRAIGHT = str.maketrans(
@@ -47,8 +49,8 @@ _INSTEAD: Mapping[str, str] = {
 """What people type for it elsewhere, and where it is here: no spelling is near to these."""
 
 USAGE = (
-    "list | status | start NAME [key=value …] [--env E] [--dry-run] | show NAME | cancel | history | stats | "
-    'simulate SERVICE "SYMPTOM" | who | help'
+    "list | status | start NAME [key=value …] [--env E] [--dry-run] | show NAME | cancel | diagnose SERVICE | "
+    'history | stats | simulate SERVICE "SYMPTOM" | who | help'
 )
 HELP = (
     "*What I can do*\n"
@@ -58,6 +60,7 @@ HELP = (
     "• `/runbook start NAME param=value --env staging` with parameters; `--env` only checks the environment\n"
     "• `/runbook start NAME --dry-run` shows what would run and runs nothing\n"
     "• `/runbook status` shows the runs that are not over, `/runbook cancel` stops one of this channel\n"
+    "• `/runbook diagnose SERVICE` reads what is wrong with it and reports in its thread; it changes nothing\n"
     "• `/runbook history` or `/runbook history SERVICE` shows how runs ended and who decided\n"
     "• `/runbook stats` or `/runbook stats SERVICE` counts how often people took each action as it was\n"
     '• `/runbook simulate SERVICE "SYMPTOM"` plays a page through and touches nothing; `--fail-at STEP` lets one fail\n'
@@ -145,6 +148,15 @@ def _show(words: Sequence[str]) -> Command:
     if not words:
         raise BadInput("it is not said which runbook to show", hint="`/runbook list` shows them all")
     return Command(verb="show", runbook=_one(words, "show takes the name of one runbook"))
+
+
+def _diagnose(words: Sequence[str]) -> Command:
+    if words[:1] == ["--service"]:
+        words = words[1:]
+    if not words:
+        raise BadInput("it is not said what to look into", hint="like `/runbook diagnose payments`")
+    service = _one(words, "diagnose takes the name of one service")
+    return Command(verb="diagnose", service=service.removeprefix("--service="))
 
 
 def _of_service(verb: Verb) -> Callable[[Sequence[str]], Command]:
@@ -245,6 +257,7 @@ _READERS: Mapping[str, Callable[[Sequence[str]], Command]] = {
     "show": _show,
     "status": _alone("status"),
     "cancel": _cancel,
+    "diagnose": _diagnose,
     "history": _of_service("history"),
     "stats": _of_service("stats"),
     "simulate": _simulate,

@@ -14,6 +14,7 @@ from typing import Any, Literal, cast
 
 from bot.engine.ports import ClickRef
 from bot.errors import BadInput
+from bot.intake.diagnosed import DiagnosisId
 from bot.runs.events import CheckChoice, Choice, IncidentId, ProposalId, RunId, StepKey, UndoChoice
 
 VALUE_LIMIT = 2000
@@ -33,6 +34,10 @@ UNDO = "undo_run"
 UNDO_ONE = "undo_one"
 EXPORT = "export_run"
 PROPOSE = "propose_runbook"
+DIAGNOSIS_ASK = "ask_diagnosis"
+DIAGNOSIS_RIGHT = "diagnosis_right"
+DIAGNOSIS_WRONG = "diagnosis_wrong"
+DIAGNOSIS_PROPOSE = "propose_diagnosed"
 
 SETTLE: Mapping[str, Choice] = {
     "settle_done": "done",
@@ -62,6 +67,7 @@ EDIT_FORM = "edit_form"
 OVERRIDE_FORM = "override_form"
 START_FORM = "start_form"
 CANCEL_FORM = "cancel_form"
+WRONG_FORM = "wrong_form"
 START_SHORTCUT = "start_runbook"
 
 REASON_BLOCK = "reason"
@@ -70,6 +76,7 @@ RUN_BLOCK = "run"
 SERVICE_BLOCK = "service"
 ENVIRONMENT_BLOCK = "environment"
 DRY_RUN_BLOCK = "dry_run"
+REALLY_BLOCK = "really"
 PARAM_BLOCK = "param:"
 """Block id of a parameter's input: this and its name."""
 INPUT = "value"
@@ -115,6 +122,45 @@ class ProposeRef:
     runbook: str
     service: str = ""
     words: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiagnosisRef:
+    """What a button or form about a diagnosis carries; for asking no diagnosis, for proposing a runbook, too."""
+
+    incident_id: IncidentId
+    diagnosis_id: DiagnosisId = DiagnosisId("")  # noqa: RUF009 - a NewType gives back its argument
+    runbook: str = ""
+    channel: str = ""
+    thread_ts: str = ""
+    """Where to answer, where it is a form."""
+
+
+def diagnosis_value(ref: DiagnosisRef) -> str:
+    """A button's value for a diagnosis."""
+    return _dump(_diagnosis(ref), VALUE_LIMIT)
+
+
+def diagnosis_metadata(ref: DiagnosisRef) -> str:
+    """`private_metadata` of the form about a wrong diagnosis."""
+    return _dump({**_diagnosis(ref), "c": ref.channel, "t": ref.thread_ts}, METADATA_LIMIT)
+
+
+def parse_diagnosis(value: object) -> DiagnosisRef:
+    """The reverse of both; raises BadInput for anything else."""
+    data = _load(value)
+    return DiagnosisRef(
+        incident_id=IncidentId(_text(data, "i")),
+        diagnosis_id=DiagnosisId(_text(data, "g", is_required=False)),
+        runbook=_text(data, "b", is_required=False),
+        channel=_text(data, "c", is_required=False),
+        thread_ts=_text(data, "t", is_required=False),
+    )
+
+
+def _diagnosis(ref: DiagnosisRef) -> dict[str, str]:
+    named = {"i": ref.incident_id, "g": ref.diagnosis_id, "b": ref.runbook}
+    return {name: value for name, value in named.items() if value}
 
 
 def propose_value(ref: ProposeRef) -> str:

@@ -63,6 +63,8 @@ class Listeners:
         app.action(ids.DRY_RUN)(self._on_form(self._rehearse))
         app.action(ids.CHOOSE)(self._on_form(self._chosen))
         app.action(ids.PROPOSE)(self._on_form(self._mentions.propose))
+        app.action(ids.DIAGNOSIS_WRONG)(self._on_form(self._modals.open_wrong))
+        app.view(ids.WRONG_FORM)(_on_view(self._modals.was_wrong))
         app.view(ids.REJECT_FORM)(_on_view(self._modals.rejected))
         app.view(ids.OVERRIDE_FORM)(_on_view(self._modals.overridden))
         app.view(ids.EDIT_FORM)(_on_view(self._modals.edited))
@@ -83,6 +85,9 @@ class Listeners:
             ids.UNDO: self._undo,
             ids.UNDO_ONE: self._undo_one,
             ids.EXPORT: self._export,
+            ids.DIAGNOSIS_ASK: self._ask_diagnosis,
+            ids.DIAGNOSIS_RIGHT: self._was_right,
+            ids.DIAGNOSIS_PROPOSE: self._propose_diagnosed,
         }
         acts |= dict.fromkeys(ids.SETTLE, self._settle)
         acts |= dict.fromkeys(ids.SETTLE_UNDO, self._settle_undo)
@@ -112,6 +117,17 @@ class Listeners:
 
     async def _export(self, click: Click, caller: Caller) -> None:
         await self._operations.export(ids.parse_run(click.value).run_id, caller)
+
+    async def _ask_diagnosis(self, click: Click, caller: Caller) -> None:
+        await self._operations.diagnosing.ask(ids.parse_diagnosis(click.value).incident_id, caller)
+
+    async def _was_right(self, click: Click, caller: Caller) -> None:
+        ref = ids.parse_diagnosis(click.value)
+        await self._operations.diagnosing.judge(ref.incident_id, ref.diagnosis_id, caller, verdict="right")
+
+    async def _propose_diagnosed(self, click: Click, caller: Caller) -> None:
+        ref = ids.parse_diagnosis(click.value)
+        await self._operations.diagnosing.propose(ref.incident_id, ref.diagnosis_id, ref.runbook, caller)
 
     async def _settle_undo(self, click: Click, caller: Caller) -> None:
         run_id, step = _step_of(click)

@@ -21,6 +21,7 @@ from bot.engine.operations import DecisionForm, Operations
 from bot.engine.ports import ClickRef
 from bot.engine.starting import Start
 from bot.errors import BadInput, Refused
+from bot.intake.diagnosed import OTHER
 from bot.journal.base import RunRow
 from bot.runs.events import RunId
 from bot.runs.plan import JsonObject
@@ -33,6 +34,7 @@ from bot.slack.errands import Errands
 from bot.slack.gateway import Gateway
 from bot.slack.interactions import Click, Payload, Where, where_of
 from bot.slack.views import forms, typed
+from bot.slack.views.diagnosis import wrong_form
 
 ANSWER_WITHIN_S = 2.0
 """Slack gives three seconds from the click; the way back takes some of it."""
@@ -98,6 +100,20 @@ class Modals:
             )
         except Exception as error:  # noqa: BLE001 - shown in the form the person is looking at, and logged there
             view = notice("Edit parameters", sentence_of(error))
+        await self._gateway.update_view(view_id, view)
+
+    async def open_wrong(self, click: Click) -> None:
+        """What was it really? Opened empty, then the question, or why it cannot be answered any more."""
+        title = "A wrong diagnosis"
+        ref = replace(
+            ids.parse_diagnosis(click.value), channel=click.where.channel, thread_ts=click.where.thread_ts
+        )
+        view_id = await self._gateway.open_view(click.where.trigger_id, notice(title, "One moment …"))
+        try:
+            made = await self._operations.diagnosing.finding(ref.incident_id, ref.diagnosis_id)
+            view = wrong_form(ref, made)
+        except Exception as error:  # noqa: BLE001 - shown in the form the person is looking at, and logged there
+            view = notice(title, sentence_of(error))
         await self._gateway.update_view(view_id, view)
 
     async def open_start(
@@ -183,6 +199,25 @@ class Modals:
 
         await self._submitted(ack, body, decide, where=_where_of_start(body))
 
+    async def was_wrong(self, ack: AsyncAck, body: Payload) -> None:
+        """The form about a wrong diagnosis came back."""
+        view = body.get("view") or {}
+        state = view.get("state") or {}
+
+        async def decide(caller: Caller) -> None:
+            ref = ids.parse_diagnosis(view.get("private_metadata"))
+            really = typed.given_choice(state, ids.REALLY_BLOCK)
+            words = typed.given_reason(state)
+            if not really:
+                raise _AtField(ids.REALLY_BLOCK, "choose what it really was")
+            if really == OTHER and not words:
+                raise _AtField(ids.REASON_BLOCK, "say what it was, in a few words")
+            await self._operations.diagnosing.judge(
+                ref.incident_id, ref.diagnosis_id, caller, verdict="wrong", really=really, words=words
+            )
+
+        await self._submitted(ack, body, decide, where=_where_of_wrong(body))
+
     async def cancelled(self, ack: AsyncAck, body: Payload) -> None:
         """The cancel form came back."""
         state = (body.get("view") or {}).get("state") or {}
@@ -259,6 +294,15 @@ def _where_of_form(body: Payload) -> Where:
     where = where_of(body)
     try:
         ref = ids.parse_form((body.get("view") or {}).get("private_metadata"))
+    except BadInput:
+        return where
+    return Where(user=where.user, channel=ref.channel, thread_ts=ref.thread_ts)
+
+
+def _where_of_wrong(body: Payload) -> Where:
+    where = where_of(body)
+    try:
+        ref = ids.parse_diagnosis((body.get("view") or {}).get("private_metadata"))
     except BadInput:
         return where
     return Where(user=where.user, channel=ref.channel, thread_ts=ref.thread_ts)

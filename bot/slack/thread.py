@@ -27,6 +27,10 @@ delivered, and the same call says how to go on.
     unknown:ID, undo:RUN:STEP:V     questions only a person can answer; live until answered
     reminder:RUN:V, dm:RUN:V:U      such a question is still open; the same to one person
     report:RUN:V                    the run as a document, for whoever asked
+    asked:V                         who wants to know what is wrong
+    diagnosis:ID                    what was found; live until it is judged and nothing of it can be proposed
+    diagnosis-file:ID               the whole report
+    judged:V                        who said that it was right or wrong
     end:RUN:V                       how it ended; live while it offers to undo what stands, or another runbook
 
 A suggestion somebody clicked **is** the run's first proposal (same id, same digest), so that proposal has no message
@@ -56,6 +60,7 @@ from heapq import merge
 
 from bot.catalog.schema import Runbook
 from bot.engine.ports import ClickRef, Tail
+from bot.intake.diagnosed import DiagnosisAsked, DiagnosisJudged, DiagnosisMade
 from bot.intake.incident import (
     Incident,
     IncidentChanged,
@@ -74,6 +79,7 @@ from bot.intake.incident import (
 from bot.runs.events import Event, ProposalId, RunId, StepKey
 from bot.runs.state import Run, asked_with, next_level
 from bot.slack import text
+from bot.slack.diagnosis_thread import DiagnosisThread, can_be_asked
 from bot.slack.direct_messages import decision_wanted
 from bot.slack.message import Message, metadata_of
 from bot.slack.run_thread import RunThread, asking, offer_messages
@@ -95,11 +101,15 @@ def messages(
     menu: Menu,
     *,
     links: Mapping[str, str] = NO_LINKS,
+    asks: bool = False,
 ) -> list[Message]:
-    """Everything the thread shall show, in order; each key once. `links` are the service's, from the catalog."""
+    """Everything the thread shall show, in order; each key once.
+
+    `links` are the service's, from the catalog. `asks`: it has the service looked into when somebody asks for it.
+    """
     order = {run_id: place for place, run_id in enumerate(incident.run_ids)}
     sorted_runs = sorted(runs, key=lambda run: order.get(run.id, len(order)))
-    talk = _Talk(incident=incident, runs={run.id: run for run in runs}, menu=menu, links=links)
+    talk = _Talk(incident=incident, runs={run.id: run for run in runs}, menu=menu, links=links, asks=asks)
     last = sorted_runs[-1] if sorted_runs else None
     streams = [_timed(0, incident.events, talk)]
     for place, run in enumerate(sorted_runs, start=1):
@@ -137,11 +147,13 @@ class _Talk:
     runs: Mapping[RunId, Run]
     menu: Menu
     links: Mapping[str, str]
+    asks: bool
 
     def says(self, event: Event, version: int) -> Iterator[Message]:  # noqa: C901 - one arm per event
         """The messages that begin with this event."""
         if version == 1:
-            card = incident_card(self.incident, links=self.links)
+            asks = self.asks and can_be_asked(self.incident)
+            card = incident_card(self.incident, links=self.links, asks=asks)
             yield self._message("incident", card, version, live=True, place=_root_place(self.incident))
         match event:
             case IncidentChanged():
@@ -162,6 +174,8 @@ class _Talk:
                 yield self._message(f"not-told:{version}", history.pager_not_told(event.reason), version)
             case SuggestionWithdrawn():
                 yield from self._withdrawn(event, version)
+            case DiagnosisAsked() | DiagnosisMade() | DiagnosisJudged():
+                yield from DiagnosisThread(incident=self.incident).says(event, version)
             case _:
                 return
 

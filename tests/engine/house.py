@@ -19,11 +19,13 @@ from bot.catalog.schema import (
     Step,
     Trigger,
 )
+from bot.clients.kubernetes import Clusters
 from bot.engine.admission import Admission
 from bot.engine.attending import Attendant
 from bot.engine.driver import Driver
 from bot.engine.execution import Execution
 from bot.engine.ledger import Ledger, Nobody, Watcher
+from bot.engine.looking import Looker
 from bot.engine.making import Maker
 from bot.engine.measuring import Measuring
 from bot.engine.operations import Operations
@@ -33,6 +35,7 @@ from bot.engine.starting import Start, Starting
 from bot.engine.stored import codec
 from bot.engine.suggesting import Suggester
 from bot.engine.worker import Worker
+from bot.errors import ActionFailed
 from bot.intake.enrichment import Reader
 from bot.intake.inbox import Self
 from bot.intake.incident import Facts, Incident, Origin, Place
@@ -102,6 +105,10 @@ def catalog(*runbooks: Runbook, **more: Any) -> Catalog:
     )
 
 
+def no_clusters() -> Clusters:
+    raise ActionFailed("this house has no cluster")
+
+
 @dataclass
 class FixedDirectory:
     """Groups and emails as a test sets them."""
@@ -146,6 +153,7 @@ class House:
         retry_journal_s: float = 0.01,
         wrap: Callable[[SqliteJournal], Any] = lambda journal: journal,
         watcher: Watcher | None = None,
+        clusters: Callable[[], Clusters] = no_clusters,
     ) -> House:
         world, clock, directory = world or World(), clock or VirtualClock(), directory or FixedDirectory()
         real = await SqliteJournal.open(path, serve=True, codec=codec())
@@ -192,6 +200,13 @@ class House:
             attendant=attendant,
             admission=admission,
             reception=reception,
+            looker=Looker(
+                ledger=ledger,
+                catalog=get,
+                clusters=clusters,
+                redactor=Redactor(),
+                clock=clock,
+            ),
             clock=clock,
         )
         house = cls(

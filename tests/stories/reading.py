@@ -40,7 +40,6 @@ _MOVING = (
 _IDS = (
     (re.compile(r"\brun-[0-9a-f]{8}-\d{4}-\d\d-\d\d\.md"), "DOCUMENT"),
     (re.compile(r"\b[0-9a-f]{32}\b"), "ID"),
-    (re.compile(r"\bcheckout-[0-9a-z]{6,10}-[0-9a-z]{5}\b"), "POD"),
     (re.compile(r"(?<=· incident )[0-9a-f]{8}\b"), "ID"),
     (re.compile(r"(?<=· run )[0-9a-f]{8}\b"), "ID"),
     (re.compile(r"(?<=[dD]igest )[0-9a-f]{8}\b"), "DIGEST"),

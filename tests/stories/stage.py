@@ -271,6 +271,8 @@ class Stage:
         for row in await journal.incidents():
             incident = await self.app.operations.incident(row.incident_id)
             runs = await self.app.operations.runs_of(incident)
+            if self.app.worker.looker.wants(incident) or any(one.is_open for one in incident.diagnoses):
+                return False
             if not isinstance(next_for(incident, runs, self.clock.now()), Idle):
                 return False
             if not all(self._is_run_at_rest(run, while_running=while_running) for run in runs):

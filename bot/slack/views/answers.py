@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bot.catalog.schema import Runbook
+from bot.intake.incident import Incident
 from bot.journal.base import RunRow
 from bot.runs.events import IncidentId
 from bot.runs.words import RUN_WORDS
@@ -96,3 +97,14 @@ def listed(head: str, lines: Sequence[str], *, after: str = "", rest: str = "") 
     left = len(lines) - len(shown)
     more = [f"… and {left} more. {rest}".rstrip()] if left else []
     return "\n".join([head, *shown, *more, *([after] if after else [])])
+
+
+def looking_answer(subject: str, incident: Incident) -> str:
+    """Where the report will stand."""
+    if incident.permalink:
+        place = f"in {text.link(incident.permalink, 'the thread of its incident')}"
+    else:
+        name = incident.place.channel
+        where = text.value(name, 80) if name.startswith("#") else text.mention(name)
+        place = f"in a new thread in {where}"
+    return f"Looking into {text.value(subject, 200)}: the report comes {place}. Nothing is changed."

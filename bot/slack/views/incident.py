@@ -8,6 +8,7 @@ from bot.intake.incident import Facts, Incident, IncidentChanged, LastTime, Orig
 from bot.runs.words import RUN_WORDS
 from bot.slack import text
 from bot.slack.blocks import context, fields, header, section
+from bot.slack.views.diagnosis import look_button
 from bot.slack.views.drawn import Drawn, drawn, said
 from bot.slack.views.people import who
 
@@ -37,8 +38,9 @@ CHANGE_WORDS = {
 """Kinds that get a line of their own; any other change shows on the card alone."""
 
 
-def incident_card(incident: Incident, *, links: Mapping[str, str]) -> Drawn:
-    """What is known of the incident now; `links` are those of its service in the catalog."""
+def incident_card(incident: Incident, *, links: Mapping[str, str], asks: bool = False) -> Drawn:
+    """What is known of the incident now; `links` are those of its service in the catalog, `asks` whether somebody may
+    have it looked into."""
     facts = incident.facts
     blocks = [
         header(facts.title or "Incident without a title"),
@@ -54,6 +56,8 @@ def incident_card(incident: Incident, *, links: Mapping[str, str]) -> Drawn:
         blocks.append(
             section("*Tried before on this service, the closest symptom first:*\n" + "\n".join(lines))
         )
+    if asks:
+        blocks.append(look_button(incident.incident_id))
     blocks.append(context(*_small_print(incident)))
     return drawn(_sentence(facts), blocks)
 

@@ -1,0 +1,205 @@
+"""Looks into what a diagnosis was asked for, once, beside everything else that the incident needs.
+
+    DiagnosisAsked ──(a task of its own reads, within a budget)──▶ DiagnosisMade
+
+Reading is safe to do again. So there is no record that it began: whoever finds a diagnosis asked for and not made
+makes it, after a crash as well, and the append on the incident's version keeps a second report out. Words to the
+thread never wait for it, and a storm of pages does not become a storm of reads: only a few look at a time.
+
+By itself it asks where the catalog says `diagnose: auto`, and for a deployment that its pipeline reports unless the
+catalog says `off`; only while the news is fresh, so that neither a restart nor a changed catalog looks into every old
+incident there is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+import structlog
+
+from bot.catalog.schema import Catalog, RunbookName
+from bot.clients.kubernetes import Clusters
+from bot.diagnosis.diagnosis import Diagnosis, diagnose
+from bot.diagnosis.findings import HEALTHY
+from bot.diagnosis.findings.classes import symptoms_of
+from bot.diagnosis.place import Place
+from bot.engine.clock import Clock
+from bot.engine.ledger import Change, Ledger
+from bot.engine.recording import ref_of
+from bot.engine.starting import again
+from bot.errors import BotError
+from bot.intake.diagnosed import DiagnosisAsked, DiagnosisId, DiagnosisMade, FittingStep
+from bot.intake.incident import Facts, Incident, IncidentChanged, IncidentOpened
+from bot.intake.matching import next_steps
+from bot.intake.signal import MANUAL, SCHEDULE
+from bot.runs.events import IncidentId
+from bot.runs.plan import Artifact
+from bot.telemetry import Redactor
+
+log = structlog.get_logger()
+
+BUDGET_S = 4.0
+"""Of the five seconds in which the report shall stand in the thread, what reading may take."""
+AT_ONCE = 4
+"""How many look at the same time."""
+FRESH = timedelta(minutes=10)
+"""How long after the news of an incident it is still looked into by itself."""
+MOST_STEPS = 3
+_DEPLOYMENT = "deployment"
+
+
+@dataclass(kw_only=True)
+class Looker:
+    """Asks for diagnoses by the catalog's word, and makes what was asked for."""
+
+    ledger: Ledger
+    catalog: Callable[[], Catalog]
+    clusters: Callable[[], Clusters]
+    redactor: Redactor
+    clock: Clock
+    budget_s: float = BUDGET_S
+    _places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
+
+    def wants(self, incident: Incident) -> bool:
+        """Whether the catalog has this incident looked into by itself, now."""
+        return is_wanted(incident, self.catalog(), self.clock.now())
+
+    async def ask(self, incident: Incident) -> None:
+        """Note down that it shall be looked into; raises `VersionConflict` when somebody else was first."""
+        is_reported = incident.opened.origin.source == _DEPLOYMENT
+        event = DiagnosisAsked(
+            at=self.clock.now(),
+            diagnosis_id=DiagnosisId(uuid4().hex),
+            cause="deployment" if is_reported else "policy",
+        )
+        await self.ledger.append(Change(incident=incident, incident_events=(event,)))
+
+    async def look(self, incident_id: IncidentId, diagnosis_id: DiagnosisId) -> None:
+        """Make one diagnosis that was asked for; does nothing where it is made already."""
+        async with self._places:
+            incident = await self.ledger.incident(incident_id)
+            if not _is_open(incident, diagnosis_id):
+                return
+            began = time.monotonic()
+            made, files = await self._made(incident, diagnosis_id)
+            made = replace(made, duration_s=round(time.monotonic() - began, 3))
+
+            async def once() -> None:
+                now = await self.ledger.incident(incident_id)
+                if _is_open(now, diagnosis_id):
+                    event = replace(made, at=self.clock.now())
+                    await self.ledger.append(Change(incident=now, incident_events=(event,), artifacts=files))
+
+            await again(once)
+
+    async def _made(
+        self, incident: Incident, diagnosis_id: DiagnosisId
+    ) -> tuple[DiagnosisMade, tuple[Artifact, ...]]:
+        catalog, now = self.catalog(), self.clock.now()
+        try:
+            place = place_of(incident.facts, catalog)
+            found = await diagnose(
+                self.clusters().reader(place.cluster),
+                place.subject,
+                redactor=self.redactor,
+                now=self.clock.now,
+                budget_s=self.budget_s,
+            )
+        except BotError as problem:
+            return _nothing_read(diagnosis_id, now, problem.message), ()
+        except Exception:  # whatever a cluster says, the thread gets an answer; said with a reference
+            reference = uuid4().hex[:8]
+            log.exception("look-broke", incident=incident.incident_id, reference=reference)
+            return _nothing_read(
+                diagnosis_id, now, f"something unexpected happened (reference {reference})"
+            ), ()
+        report, evidence = found.artifacts()  # of evidence that the redactor has gone over
+        steps = fitting(found, incident, catalog)
+        return _told(found, diagnosis_id, now, report, evidence, steps), (report, evidence)
+
+
+def is_wanted(incident: Incident, catalog: Catalog, now: datetime) -> bool:
+    """Whether nobody has asked since the news came, and the catalog does not wait for somebody to."""
+    service = catalog.services.get(incident.facts.service)
+    source = incident.opened.origin.source
+    if incident.is_resolved or service is None or source in (MANUAL, SCHEDULE):
+        return False
+    is_reported = source == _DEPLOYMENT and service.diagnose != "off"
+    if not is_reported and (service.diagnose != "auto" or service.workload is None):
+        return False
+    for event in reversed(incident.events):
+        match event:
+            case DiagnosisAsked():
+                return False
+            case IncidentChanged(kind="reopened" | "service_updated") | IncidentOpened():
+                return now - event.at < FRESH
+    return False
+
+
+def place_of(facts: Facts, catalog: Catalog) -> Place:
+    """Where to look for what is wrong with an incident's service; Refused where the catalog does not say."""
+    service = catalog.services[facts.service]
+    return Place.of_service(service, catalog)
+
+
+def fitting(found: Diagnosis, incident: Incident, catalog: Catalog) -> tuple[FittingStep, ...]:
+    """The runbooks that fit what was found, best first. The words compared are those of the class, which are ours:
+    what a log says recommends nothing."""
+    top = found.top
+    if top is None or top.kind == HEALTHY:
+        return ()
+    facts = replace(incident.facts, title="", symptom=symptoms_of(top.kind), runbook="")
+    steps = []
+    for one in next_steps(catalog, facts=facts, source=incident.opened.origin.source):
+        runbook = catalog.runbooks.get(RunbookName(one.runbook))
+        if not one.evaluable or runbook is None or all(step.type == "diagnose" for step in runbook.steps):
+            continue
+        steps.append(FittingStep(runbook=one.runbook, step=runbook.steps[0].name, why=one.why))
+    return tuple(steps[:MOST_STEPS])
+
+
+def _is_open(incident: Incident, diagnosis_id: DiagnosisId) -> bool:
+    one = incident.diagnosis(diagnosis_id)
+    return one is not None and one.is_open
+
+
+def _nothing_read(diagnosis_id: DiagnosisId, now: datetime, why: str) -> DiagnosisMade:
+    return DiagnosisMade(
+        at=now, diagnosis_id=diagnosis_id, subject="", sentence=f"nothing could be read: {why}"
+    )
+
+
+def _told(
+    found: Diagnosis,
+    diagnosis_id: DiagnosisId,
+    now: datetime,
+    report: Artifact,
+    evidence: Artifact,
+    steps: tuple[FittingStep, ...],
+) -> DiagnosisMade:
+    top = found.top
+    quote = top.quotes[0] if top is not None and top.quotes else None
+    return DiagnosisMade(
+        at=now,
+        diagnosis_id=diagnosis_id,
+        subject=found.evidence.subject.words,
+        sentence=found.sentence,
+        brief=found.brief,
+        finding=top.kind if top else "",
+        title=top.title if top else "",
+        confidence=top.confidence if top else "",
+        reason=top.reason if top else "",
+        quote=quote.text if quote else "",
+        evidence_id=quote.item if quote else "",
+        look_at=top.look_at if top else "",
+        others=tuple(one.kind for one in found.findings[1:]),
+        not_read="" if found.has_read_nothing else found.not_read,
+        report=ref_of(report),
+        evidence=ref_of(evidence),
+        steps=steps,
+    )

@@ -1,0 +1,159 @@
+"""An incident is looked into: by itself or when somebody asks; judged by people, and what it recommends is proposed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from bot.sandbox.cluster.server import Cluster
+from tests.stories.catalogs import INVENTORY
+from tests.stories.stage import ALICE, CAROL, Stage
+
+RESTART = """
+    description: Restart checkout when its database refuses it.
+    trigger: { service_id: checkout, symptoms: [connection refused, dependency down] }
+    steps:
+      - name: restart
+        command: systemctl restart checkout
+        rollback: systemctl start checkout
+    safety: { scopes: [prod] }
+"""
+REFUSED = "dial tcp 10.0.0.9:5432: connect: connection refused <!channel> <https://evil.example|help> ```"
+
+
+def inventory(policy: str) -> str:
+    return (
+        INVENTORY.replace("services:\n", "clusters:\n  main: { namespaces: { shop: prod } }\nservices:\n")
+        .replace("context: standin", "")
+        .replace(
+            "    host: web-1\n",
+            f"    host: web-1\n    workload: {{ namespace: shop, deployment: checkout }}\n    {policy}\n",
+        )
+    )
+
+
+@asynccontextmanager
+async def shop(folder: Path, policy: str, **opened: Any) -> AsyncIterator[tuple[Stage, Cluster]]:
+    """A stage with a cluster beside it, in which a release of checkout is refused by its database."""
+    async with Cluster() as cluster:
+        cluster.deployment("shop", "checkout", replicas=1, image="checkout:1")
+        await cluster.settled()
+        kubeconfig = cluster.write_kubeconfig(folder / "kubeconfig", context="main")
+        opened.setdefault("runbooks", {"restart-checkout": RESTART})
+        async with Stage.open(
+            folder, inventory=inventory(policy), settings={"KUBECONFIG": str(kubeconfig)}, **opened
+        ) as stage:
+            yield stage, cluster
+
+
+async def break_checkout(cluster: Cluster) -> None:
+    """A release whose pod never gets ready, because its database refuses it."""
+    cluster.never_ready("shop", "checkout", image="checkout:2")
+    cluster.deployment("shop", "checkout", replicas=1, image="checkout:2")
+
+    def late() -> list[Any]:
+        return [one for one in cluster.pods("shop", of="checkout") if _is_late(one)]
+
+    await cluster.until(lambda: bool(late()))
+    for pod in late():
+        cluster.write_log("shop", pod["metadata"]["name"], REFUSED)
+
+
+def _is_late(pod: Any) -> bool:
+    said = {one["type"]: one["status"] for one in pod["status"].get("conditions", ())}
+    image = pod["spec"]["containers"][0]["image"]
+    return image == "checkout:2" and pod["status"].get("phase") == "Running" and said.get("Ready") == "False"
+
+
+async def test_a_page_of_a_service_that_is_looked_into_by_itself(tmp_path: Path) -> None:
+    async with shop(tmp_path, "diagnose: auto") as (stage, cluster):
+        await break_checkout(cluster)
+        cluster.requests.clear()
+        await stage.page("triggered")
+        await stage.tell("a page arrives")
+        assert {one.verb for one in cluster.requests} <= {"get", "list"}
+        assert not any(one.resource == "secrets" for one in cluster.requests)
+        await stage.click(ALICE, "Right")
+        await stage.tell("Alice says it is right")
+        await stage.click(ALICE, "Propose this step")
+        await stage.tell("and has the step proposed that fits")
+        stage.check("diagnosis_auto")
+        assert not any(stage.shown(label) for label in ("Right", "Wrong", "Propose this step"))
+        [row] = await stage.app.journal.incidents()
+        [one] = (await stage.app.operations.incident(row.incident_id)).diagnoses
+        assert one.made is not None
+        assert one.made.evidence is not None
+        evidence = await stage.app.journal.artifact(one.made.evidence.digest)
+        assert evidence is not None
+        assert one.made.quote in {
+            q["text"] for f in json.loads(evidence.body)["findings"] for q in f["quotes"]
+        }
+
+
+async def test_a_service_that_waits_to_be_asked_and_a_diagnosis_that_was_wrong(tmp_path: Path) -> None:
+    async with shop(tmp_path, "diagnose: ask") as (stage, cluster):
+        await break_checkout(cluster)
+        await stage.page("triggered")
+        await stage.tell("a page arrives")
+        assert len(cluster.requests.of("get", "deployments")) == 0
+        await stage.click(CAROL, "Look into it")
+        await stage.tell("Carol, who may start nothing here, asks")
+        await stage.click(ALICE, "Look into it")
+        await stage.tell("Alice asks")
+        assert not stage.shown("Look into it")
+        await stage.click(ALICE, "Wrong")
+        form = await stage.form(ALICE)
+        await stage.tell("Alice thinks it is wrong")
+        await stage.slack.user(ALICE).submit(
+            form["id"], {"really": {"value": "other"}, "reason": {"value": ""}}
+        )
+        await stage.tell("she does not say what it was")
+        await stage.slack.user(ALICE).submit(
+            form["id"],
+            {"really": {"value": "dns-failure"}, "reason": {"value": "the <!here> resolver was *down*"}},
+        )
+        await stage.tell("she does")
+        stage.check("diagnosis_ask_wrong")
+
+
+async def test_a_service_that_is_not_looked_into(tmp_path: Path) -> None:
+    async with shop(tmp_path, "diagnose: off") as (stage, cluster):
+        cluster.requests.clear()
+        await stage.page("triggered")
+        await stage.tell("a page arrives")
+        await stage.slack.user(ALICE).command("/runbook diagnose checkout", "C0INC")
+        await stage.tell("Alice asks all the same")
+        stage.check("diagnosis_off")
+        assert len(cluster.requests) == 0
+
+
+async def test_a_cluster_that_lets_nothing_be_read_and_one_that_hangs(tmp_path: Path) -> None:
+    async with shop(tmp_path, "diagnose: ask") as (stage, cluster):
+        alice = stage.slack.user(ALICE)
+        cluster.rights.allow_only([])
+        await alice.command("/runbook diagnose checkout", "C0INC")
+        await stage.tell("the bot has no rights there")
+        cluster.rights.forbid("list", "events")
+        cluster.faults.silence(times=999)
+        stage.app.worker.looker.budget_s = 0.4
+        await alice.command("/runbook diagnose PF9KMXH", "C0INC")
+        await stage.tell("the cluster does not answer any more")
+        for line in (
+            "/runbook diagnose",
+            "/runbook diagnose chekout",
+            "/runbook diagnose checkout now",
+            "/runbook diagnos",
+        ):
+            await alice.command(line, "C0INC")
+            await stage.tell(line)
+        stage.check("diagnosis_unreadable")
+
+
+async def test_a_healthy_service_is_called_healthy(tmp_path: Path) -> None:
+    async with shop(tmp_path, "diagnose: ask") as (stage, _):
+        await stage.slack.user(ALICE).command("/runbook diagnose checkout", "C0INC")
+        await stage.tell("Alice wants to know before there is any page")
+        stage.check("diagnosis_healthy")
