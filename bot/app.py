@@ -291,6 +291,7 @@ async def _wire(
             clusters=lambda: clusters,
             redactor=redactor,
             clock=clock,
+            numbers=metrics,
         ),
         clock=clock,
         erred=lambda where: numbers.count("runbook_worker_errors_total", where=where),

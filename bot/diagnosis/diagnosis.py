@@ -7,7 +7,7 @@ different things of one look.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -20,6 +20,7 @@ from bot.diagnosis.collecting import BUDGET_S, collect
 from bot.diagnosis.evidence import Evidence, Subject
 from bot.diagnosis.findings import HEALTHY, Finding, analyze
 from bot.diagnosis.report import as_json, brief, gaps_in_short, markdown, summary
+from bot.diagnosis.sources import BESIDE, Source
 from bot.runs.plan import Artifact, JsonObject
 from bot.telemetry import Redactor
 
@@ -45,15 +46,16 @@ class Diagnosis:
 
     @property
     def has_read_nothing(self) -> bool:
-        """Whether there is nothing to judge from, so that only the bot's own way there is in question."""
-        return not self.evidence.items and not self.findings
+        """Whether nothing of the cluster is known, so that only the bot's own way there is in question."""
+        return not self.findings and all(one.kind in BESIDE for one in self.evidence.items)
 
     @property
     def sentence(self) -> str:
         """`container app is refused a connection (and 2 more)`."""
         if self.has_read_nothing:
-            why = f": {self.evidence.gaps[0].why}" if self.evidence.gaps else ""
-            return f"nothing could be read{why}"
+            gaps, what = self.evidence.gaps, self.evidence.subject.words
+            why = next((gap.why for gap in gaps if gap.what == what), gaps[0].why if gaps else "")
+            return f"nothing could be read{': ' if why else ''}{why}"
         return summary(self.evidence, self.findings)
 
     @property
@@ -104,7 +106,8 @@ async def diagnose(
     redactor: Redactor,
     now: Callable[[], datetime],
     budget_s: float = BUDGET_S,
+    sources: Sequence[Source] = (),
 ) -> Diagnosis:
     """Read and judge; ends within the budget whatever the cluster does, and raises nothing for it."""
-    evidence = await collect(reader, subject, redactor=redactor, now=now, budget_s=budget_s)
+    evidence = await collect(reader, subject, redactor=redactor, now=now, budget_s=budget_s, sources=sources)
     return Diagnosis(evidence=evidence, findings=analyze(evidence))

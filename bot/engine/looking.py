@@ -24,10 +24,12 @@ import structlog
 
 from bot.catalog.schema import Catalog, RunbookName
 from bot.clients.kubernetes import Clusters
+from bot.diagnosis import sources
 from bot.diagnosis.diagnosis import Diagnosis, diagnose
 from bot.diagnosis.findings import HEALTHY
 from bot.diagnosis.findings.classes import symptoms_of
 from bot.diagnosis.place import Place
+from bot.diagnosis.sources import Numbers, Source
 from bot.engine.clock import Clock
 from bot.engine.ledger import Change, Ledger
 from bot.engine.recording import ref_of
@@ -51,6 +53,11 @@ FRESH = timedelta(minutes=10)
 """How long after the news of an incident it is still looked into by itself."""
 MOST_STEPS = 3
 _DEPLOYMENT = "deployment"
+_DETAILS = (
+    *("service", "service_text", "symptom", "environment", "urgency", "priority", "status"),
+    *("metric_name", "value", "anomaly_score", "number", "url"),
+)
+"""What the alert's own details are, of what is known of an incident."""
 
 
 @dataclass(kw_only=True)
@@ -62,6 +69,8 @@ class Looker:
     clusters: Callable[[], Clusters]
     redactor: Redactor
     clock: Clock
+    numbers: Numbers | None = None
+    """Metrics around the start; None where there is no Prometheus."""
     budget_s: float = BUDGET_S
     _places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
 
@@ -109,6 +118,7 @@ class Looker:
                 redactor=self.redactor,
                 now=self.clock.now,
                 budget_s=self.budget_s,
+                sources=self._beside(incident, catalog),
             )
         except BotError as problem:
             return _nothing_read(diagnosis_id, now, problem.message), ()
@@ -121,6 +131,26 @@ class Looker:
         report, evidence = found.artifacts()  # of evidence that the redactor has gone over
         steps = fitting(found, incident, catalog)
         return _told(found, diagnosis_id, now, report, evidence, steps), (report, evidence)
+
+    def _beside(self, incident: Incident, catalog: Catalog) -> tuple[Source, ...]:
+        """What is known beside the cluster: the alert itself, what was done before, the service's metrics."""
+        facts, now = incident.facts, self.clock.now()
+        start = incident.opened.occurred_at or incident.opened.at
+        known = [
+            sources.alert(
+                facts.title,
+                source=incident.opened.origin.source,
+                at=start,
+                details={name: getattr(facts, name) for name in _DETAILS},
+            ),
+            sources.past(self.ledger.journal, service=facts.service, now=now),
+        ]
+        if self.numbers is not None:
+            named = (facts.metric_name,) if facts.metric_name else ()
+            known += sources.numbers(
+                self.numbers, catalog, service=facts.service, start=start, now=now, also=named
+            )
+        return tuple(known)
 
 
 def is_wanted(incident: Incident, catalog: Catalog, now: datetime) -> bool:

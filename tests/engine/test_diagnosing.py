@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -80,6 +81,11 @@ async def test_an_incident_is_looked_into_by_itself_beside_its_suggestion(
     assert incident.open_suggestion is not None
     assert made.report is not None
     assert await house.journal.artifact(made.report.digest) is not None
+    assert made.evidence is not None
+    evidence = await house.journal.artifact(made.evidence.digest)
+    assert evidence is not None
+    known = {one["id"]: one for one in json.loads(evidence.body)["evidence"]["items"]}
+    assert known["alert"]["text"].startswith("dial stuck\nservice: payments\n")
     assert {one.verb for one in there.cluster.requests} <= {"get", "list"}
     await house.close()
 

@@ -22,6 +22,10 @@ CLASSES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "no node satisfies the affinity rules",
             "pending, unschedulable, affinity",
         ),
+        "unschedulable-volume": (
+            "no node can reach its volume",
+            "pending, unschedulable, volume, storage",
+        ),
         "storage-class-missing": ("a storage class is missing", "volume, storage"),
         "pvc-pending": ("a volume claim is not bound", "volume, storage, pending"),
         "image-bad-name": ("an image name is not valid", "image, image pull"),
@@ -30,10 +34,15 @@ CLASSES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "an image may not be pulled",
             "image, image pull, ImagePullBackOff, registry credentials",
         ),
+        "image-rate-limited": (
+            "a registry limits how often images are pulled",
+            "image, image pull, ImagePullBackOff, registry, rate limit",
+        ),
         "image-timeout": (
             "an image could not be pulled in time",
             "image, image pull, ImagePullBackOff, registry",
         ),
+        "volume-not-mounted": ("a volume cannot be mounted", "volume, storage, mount"),
         "missing-configmap": ("a ConfigMap is missing", "configuration, config"),
         "missing-secret": ("a Secret is missing", "configuration, config, secret"),
         "missing-key": ("a key is missing in a ConfigMap or Secret", "configuration, config"),
@@ -53,6 +62,15 @@ CLASSES: Mapping[str, tuple[str, str]] = MappingProxyType(
             "a dependency refuses connections",
             "connection refused, dependency, dependency down, unreachable",
         ),
+        "connection-timeout": (
+            "a dependency does not answer in time",
+            "timeout, connection timeout, dependency, dependency down, unreachable",
+        ),
+        "login-refused": (
+            "a dependency refuses the login",
+            "login, authentication, password, credentials, dependency",
+        ),
+        "disk-full": ("a disk is full", "disk, disk full, no space, storage"),
         "traceback": ("the program fails with an exception", "exception, traceback, panic, errors, crash"),
         "liveness-kills": ("the liveness probe ends it", "liveness, probe, restarts"),
         "init-container-failing": ("an init container fails", "init container, crash loop"),
@@ -69,6 +87,7 @@ CLASSES: Mapping[str, tuple[str, str]] = MappingProxyType(
         "job-failed": ("a job failed", "job"),
         "service-without-endpoints": ("a service has no endpoints", "no endpoints, 503, unavailable"),
         "rollout-stuck": ("a rollout does not finish", "rollout, deploy, deployment, bad deploy, stuck"),
+        "rollout-paused": ("a rollout is paused", "rollout, deploy, deployment, paused"),
         "healthy": ("nothing is wrong", ""),
     }
 )
