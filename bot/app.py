@@ -42,7 +42,7 @@ from bot.engine.counting import Counting
 from bot.engine.driver import Driver
 from bot.engine.execution import Execution
 from bot.engine.ledger import Ledger
-from bot.engine.looking import Looker
+from bot.engine.looking import Looker, waits_to_be_asked
 from bot.engine.making import Maker
 from bot.engine.measuring import Measuring
 from bot.engine.operations import Operations
@@ -308,7 +308,7 @@ async def _wire(
             execution.tails.by_run,
             [(one.name, one.description) for one in operations.runbooks()],
             links=service.links if service else {},
-            asks=service is not None and service.workload is not None and service.diagnose == "ask",
+            asks=waits_to_be_asked(incident, files),
         )
 
     courier = Courier(

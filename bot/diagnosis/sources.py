@@ -22,7 +22,7 @@ BEFORE, AFTER = timedelta(minutes=30), timedelta(hours=1)
 """How much of a number is read around the start."""
 MOST_POINTS, SHORTEST_STEP_S = 60, 15.0
 MOST_RUNS, MOST_METRICS = 5, 8
-BESIDE = frozenset({"Alert", "Run", "Metric"})
+BESIDE = frozenset({"Alert", "Run", "Metric", "Delivery"})
 """The kinds of what is known beside the cluster."""
 RUNS_SINCE = timedelta(days=30)
 

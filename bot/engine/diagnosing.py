@@ -16,9 +16,9 @@ from uuid import uuid4
 
 from bot.catalog.schema import Catalog, Service
 from bot.diagnosis.findings.classes import CLASSES, called
-from bot.diagnosis.place import Place as Workplace
 from bot.engine.clock import Clock
 from bot.engine.ledger import Change, Ledger
+from bot.engine.looking import place_of
 from bot.engine.proposing import memberships_of
 from bot.engine.starting import Starting, again
 from bot.engine.suggesting import starters_of
@@ -33,7 +33,7 @@ from bot.intake.diagnosed import (
     IncidentDiagnosis,
     Verdict,
 )
-from bot.intake.incident import Incident, Place, fold
+from bot.intake.incident import Facts, Incident, Place, fold
 from bot.intake.signal import started_by_hand
 from bot.intake.triage import decide as triage
 from bot.runs.events import IncidentId, Permission
@@ -171,7 +171,7 @@ class Diagnosing:
     # ------------------------------------------------------------ inside
 
     async def _ask(self, incident: Incident, service: Service, caller: Caller, *, cause: Cause) -> Asked:
-        subject = self._subject_of(service)
+        subject = self._subject_of(service, incident.facts)
         if any(one.is_open for one in incident.diagnoses):
             raise AlreadyDecided(f"{service.name} is being looked into", hint="the report comes in a moment")
         event = self._asked(caller, cause=cause)
@@ -180,7 +180,8 @@ class Diagnosing:
         return Asked(incident=written, diagnosis_id=event.diagnosis_id, subject=subject)
 
     async def _open(self, service: Service, caller: Caller, *, channel: str, cause: Cause) -> Asked:
-        subject, now = self._subject_of(service), self.clock.now()
+        subject = self._subject_of(service, Facts(title="", service=service.name))
+        now = self.clock.now()
         signal = started_by_hand(
             uuid4().hex,
             title=f"What is wrong with {service.name}?",
@@ -215,10 +216,10 @@ class Diagnosing:
             )
         return service
 
-    def _subject_of(self, service: Service) -> str:
+    def _subject_of(self, service: Service, facts: Facts) -> str:
         if service.diagnose == "off":
             raise NotPermitted(f"{service.name} is not looked into: catalog.yaml says `diagnose: off` for it")
-        return Workplace.of_service(service, self.catalog()).subject.words
+        return place_of(facts, self.catalog()).subject.words
 
     async def _permit(
         self, service: Service | None, environment: str, caller: Caller, *, to: str

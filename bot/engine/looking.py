@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import uuid4
@@ -26,6 +26,7 @@ from bot.catalog.schema import Catalog, RunbookName
 from bot.clients.kubernetes import Clusters
 from bot.diagnosis import sources
 from bot.diagnosis.diagnosis import Diagnosis, diagnose
+from bot.diagnosis.evidence import Item
 from bot.diagnosis.findings import HEALTHY
 from bot.diagnosis.findings.classes import symptoms_of
 from bot.diagnosis.place import Place
@@ -35,10 +36,11 @@ from bot.engine.ledger import Change, Ledger
 from bot.engine.recording import ref_of
 from bot.engine.starting import again
 from bot.errors import BotError
+from bot.intake.deployed import DeploymentReported, as_evidence, streams_before
 from bot.intake.diagnosed import DiagnosisAsked, DiagnosisId, DiagnosisMade, FittingStep
 from bot.intake.incident import Facts, Incident, IncidentChanged, IncidentOpened
 from bot.intake.matching import next_steps
-from bot.intake.signal import MANUAL, SCHEDULE
+from bot.intake.signal import DEPLOYMENT, MANUAL, SCHEDULE
 from bot.runs.events import IncidentId
 from bot.runs.plan import Artifact
 from bot.telemetry import Redactor
@@ -52,7 +54,6 @@ AT_ONCE = 4
 FRESH = timedelta(minutes=10)
 """How long after the news of an incident it is still looked into by itself."""
 MOST_STEPS = 3
-_DEPLOYMENT = "deployment"
 _DETAILS = (
     *("service", "service_text", "symptom", "environment", "urgency", "priority", "status"),
     *("metric_name", "value", "anomaly_score", "number", "url"),
@@ -80,7 +81,7 @@ class Looker:
 
     async def ask(self, incident: Incident) -> None:
         """Note down that it shall be looked into; raises `VersionConflict` when somebody else was first."""
-        is_reported = incident.opened.origin.source == _DEPLOYMENT
+        is_reported = incident.opened.origin.source == DEPLOYMENT
         event = DiagnosisAsked(
             at=self.clock.now(),
             diagnosis_id=DiagnosisId(uuid4().hex),
@@ -144,6 +145,7 @@ class Looker:
                 details={name: getattr(facts, name) for name in _DETAILS},
             ),
             sources.past(self.ledger.journal, service=facts.service, now=now),
+            Source(what=f"what was deployed of {facts.service}", read=self._deployed(facts.service)),
         ]
         if self.numbers is not None:
             named = (facts.metric_name,) if facts.metric_name else ()
@@ -152,6 +154,19 @@ class Looker:
             )
         return tuple(known)
 
+    def _deployed(self, service: str) -> Callable[[], Awaitable[Sequence[Item]]]:
+        async def read() -> Sequence[Item]:
+            now = self.clock.now()
+            found = [
+                one.event
+                for stream in streams_before(service, now)
+                for one in await self.ledger.journal.read(stream)
+                if isinstance(one.event, DeploymentReported)
+            ]
+            return as_evidence(found, now=now)
+
+        return read
+
 
 def is_wanted(incident: Incident, catalog: Catalog, now: datetime) -> bool:
     """Whether nobody has asked since the news came, and the catalog does not wait for somebody to."""
@@ -159,7 +174,7 @@ def is_wanted(incident: Incident, catalog: Catalog, now: datetime) -> bool:
     source = incident.opened.origin.source
     if incident.is_resolved or service is None or source in (MANUAL, SCHEDULE):
         return False
-    is_reported = source == _DEPLOYMENT and service.diagnose != "off"
+    is_reported = source == DEPLOYMENT and service.diagnose != "off"
     if not is_reported and (service.diagnose != "auto" or service.workload is None):
         return False
     for event in reversed(incident.events):
@@ -171,10 +186,30 @@ def is_wanted(incident: Incident, catalog: Catalog, now: datetime) -> bool:
     return False
 
 
+def waits_to_be_asked(incident: Incident, catalog: Catalog) -> bool:
+    """Whether somebody has to ask before this incident is looked into, and there is something to look into."""
+    service = catalog.services.get(incident.facts.service)
+    if service is None or service.diagnose != "ask" or incident.opened.origin.source == DEPLOYMENT:
+        return False
+    return service.workload is not None or incident.facts.whereabouts is not None
+
+
 def place_of(facts: Facts, catalog: Catalog) -> Place:
-    """Where to look for what is wrong with an incident's service; Refused where the catalog does not say."""
-    service = catalog.services[facts.service]
-    return Place.of_service(service, catalog)
+    """Where to look for what is wrong: what the source names itself, else what the catalog gives for the service.
+
+    Refused where neither says.
+    """
+    service, where = catalog.services.get(facts.service), facts.whereabouts
+    if where is None:
+        return Place.said(catalog, service)
+    return Place.said(
+        catalog,
+        service,
+        cluster=where.cluster,
+        namespace=where.namespace,
+        kind=where.kind,
+        name=where.name,
+    )
 
 
 def fitting(found: Diagnosis, incident: Incident, catalog: Catalog) -> tuple[FittingStep, ...]:
