@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from bot.catalog.schema import Catalog
+from bot.diagnosis.findings import DEPTH
+from bot.intake.diagnosed import DiagnosisJudged, DiagnosisMade
 from bot.intake.incident import (
     Incident,
     IncidentOpened,
@@ -57,6 +59,16 @@ _VERDICTS: dict[type[Event], str] = {
     ProposalExpired: "expired",
 }
 _Decision = StepApproved | StepRejected | StepSkipped | ParamsEdited | StepOverridden | ProposalExpired
+
+
+NO_FINDING = "none"
+
+
+def _class_of(made: DiagnosisMade | None) -> str:
+    """The class of its most likely finding, as a label: one of those there are."""
+    if made is None or not made.finding:
+        return NO_FINDING
+    return made.finding if made.finding in DEPTH else OTHER
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,8 +112,22 @@ class Counting:
                     suggestion = incident.suggestion(event.suggestion_id)
                     if suggestion is not None:
                         self._decided(service, "expired", suggestion.made.at, event.at)
+                case DiagnosisMade():
+                    self._diagnosed(incident, service, event)
+                case DiagnosisJudged():
+                    found = incident.diagnosis(event.diagnosis_id)
+                    finding = _class_of(found.made if found is not None else None)
+                    self.metrics.count(
+                        "runbook_diagnosis_judgements_total", finding=finding, verdict=event.verdict
+                    )
                 case _:
                     continue
+
+    def _diagnosed(self, incident: Incident, service: str, made: DiagnosisMade) -> None:
+        self.metrics.count("runbook_diagnoses_total", service=service, finding=_class_of(made))
+        found = incident.diagnosis(made.diagnosis_id)
+        if found is not None:
+            self.metrics.took("runbook_diagnosis_seconds", (made.at - found.asked.at).total_seconds())
 
     def committed_run(self, run: Run, events: tuple[Event, ...]) -> None:  # noqa: C901 - one arm per event
         """Count what was appended to a run."""

@@ -3,9 +3,10 @@
     notes(incident, runs) -> [Note, …]        in the order they are to be told
 
 Like the thread it follows from events alone: nothing here knows what was told already. Keys are made of ids and
-versions, so a note keeps its key for ever. Three things are told: that somebody is at it (`acknowledge`, with the
-first approval since the incident opened or came back), each decision and each end (`note`), and that it is over
-(`resolve`), where the runbook says so and what it did was checked and came out better. Dry runs are not spoken of.
+versions, so a note keeps its key for ever. These are told: that somebody is at it (`acknowledge`, with the
+first approval since the incident opened or came back), what was found to be wrong, each decision and each end (`note`),
+and that it is over (`resolve`), where the runbook says so and what it did was checked and came out better. Dry runs are
+not spoken of.
 
 An acknowledgment and a resolution are wishes about now, not records: they leave the list when they no longer hold
 (another run is open, the incident is over), and `Pager` does not make up for them late.
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from bot.intake.diagnosed import DiagnosisMade
 from bot.intake.foreign import line
 from bot.intake.incident import Incident, IncidentChanged
 from bot.intake.pagerduty import NOTE_MARK
@@ -44,6 +46,7 @@ from bot.runs.state import Run
 CONTENT_LIMIT = 2000
 """A note is read on a telephone; PagerDuty itself takes more."""
 REASON_LIMIT = 500
+QUOTE_LIMIT = 300
 _SHOWN = 10
 
 _CHOICES = {
@@ -74,6 +77,8 @@ class Note:
     at: datetime
     by: Actor | None
     text: str = ""
+    is_aside: bool = False
+    """Left out where nobody is known in whose name it could be told."""
     ref: str = ""
     """Stands in the note's text, so that it is found again where an answer was lost."""
 
@@ -95,7 +100,49 @@ def notes(incident: Incident, runs: Sequence[Run]) -> list[Note]:
             told.append((latest, place, note))
     told.sort(key=lambda one: one[:2])
     found = [note for _, _, note in told]
-    return [*_acknowledgments(incident, found), *found, *_resolution(spoken_of, found)]
+    asides = [(note.at, -1, note) for note in _diagnoses(incident)]
+    everything = [note for _, _, note in sorted([*told, *asides], key=lambda one: one[:2])]
+    return [*_acknowledgments(incident, found), *everything, *_resolution(spoken_of, found)]
+
+
+def _diagnoses(incident: Incident) -> Iterator[Note]:
+    """What was found to be wrong; the same found again is no news."""
+    known = ("", "")
+    for version, event in enumerate(incident.events, start=1):
+        if not isinstance(event, DiagnosisMade) or not event.finding or (event.finding, event.title) == known:
+            continue
+        known = (event.finding, event.title)
+        asked = incident.diagnosis(event.diagnosis_id)
+        key = f"diagnosed:{version}"
+        yield Note(
+            key=key,
+            kind="note",
+            at=event.at,
+            by=asked.asked.by if asked is not None else None,
+            text=f"{event.at:%H:%M} UTC: {_diagnosed(incident, event)}",
+            is_aside=True,
+            ref=_ref(incident, key),
+        )
+
+
+def _diagnosed(incident: Incident, made: DiagnosisMade) -> str:
+    """The most likely cause with the words that show it. They come from a cluster, so that no link is left in them."""
+    said = [f"Diagnosis of {line(made.subject)}, {made.confidence}: {_unlinked(made.title)}."]
+    if made.quote:
+        said.append(f"“{_unlinked(made.quote)}” (from {line(made.evidence_id)}).")
+    if made.others:
+        said.append(f"Also seen: {', '.join(map(line, made.others[:_SHOWN]))}.")
+    if incident.permalink:
+        said.append(f"The report is in the thread: {incident.permalink}")
+    return " ".join(said)
+
+
+def _unlinked(words: str) -> str:
+    return line(words, limit=QUOTE_LIMIT).replace("://", ": //").rstrip(".")
+
+
+def _ref(incident: Incident, key: str) -> str:
+    return hashlib.sha256(f"{incident.incident_id} {key}".encode()).hexdigest()[:12]
 
 
 def _acknowledgments(incident: Incident, found: Sequence[Note]) -> Iterator[Note]:
@@ -151,7 +198,7 @@ class _Teller:
                 at=event.at,
                 by=self.last_actor,
                 text=f"{event.at:%H:%M} UTC: {words}",
-                ref=hashlib.sha256(f"{self.incident.incident_id} {key}".encode()).hexdigest()[:12],
+                ref=_ref(self.incident, key),
             )
 
     def _words(self, event: Event) -> str:  # noqa: C901 - one arm per event

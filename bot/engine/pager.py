@@ -209,12 +209,12 @@ class Pager:
         """One pass; gives when to look again unasked, None when nothing is left for later."""
         incident = await self.ledger.incident(incident_id)
         pagerduty_id = self._spoken_of_as(incident)
-        if not pagerduty_id or not incident.run_ids:
+        if not pagerduty_id:
             return None
         records = {one.key: one for one in await self.journal.deliveries(incident_id)}
         for note in notes(incident, await self.ledger.runs_of(incident)):
             record = records.get(f"{PLACE}:{note.key}")
-            if self._is_stopping or _is_settled(record):
+            if self._is_stopping or _is_settled(record) or (note.is_aside and not self._signers(note)):
                 continue
             if note.kind != "note" and self.clock.now() > note.at + TOO_LATE:
                 continue
@@ -288,8 +288,7 @@ class Pager:
 
     async def _as_somebody(self, note: Note, tell: Callable[[str], Awaitable[None]]) -> None:
         """In the name of who decided, else of the fallback."""
-        own = note.by.person if note.by is not None and "@" in note.by.person else ""
-        senders = list(dict.fromkeys(filter(None, (own, self.fallback))))
+        senders = self._signers(note)
         if not senders:
             raise BotError(
                 "PagerDuty wants the email of one of its users and none is known for this decision",
@@ -306,6 +305,10 @@ class Pager:
             else:
                 return
         await tell(last)
+
+    def _signers(self, note: Note) -> list[str]:
+        own = note.by.person if note.by is not None and "@" in note.by.person else ""
+        return list(dict.fromkeys(filter(None, (own, self.fallback))))
 
     # ------------------------------------------------------------ trouble
 

@@ -250,6 +250,24 @@ FAMILIES: tuple[Family, ...] = (
         values={"result": ("told", "later", "given_up")},
     ),
     Family(
+        name="runbook_diagnoses_total",
+        kind="counter",
+        what="Diagnoses made, by the class of the most likely finding (none: it could not be told)",
+        labels=("service", "finding"),
+    ),
+    Family(
+        name="runbook_diagnosis_seconds",
+        kind="histogram",
+        what="From asking for a diagnosis to having its report in the journal",
+        buckets=QUICK,
+    ),
+    Family(
+        name="runbook_diagnosis_judgements_total",
+        kind="counter",
+        what="Times people said that a diagnosis was right or wrong, by the class it had named",
+        labels=("finding", "verdict"),
+    ),
+    Family(
         name="runbook_worker_errors_total",
         kind="counter",
         what="Unexpected errors of the worker, each with a reference in the log",
@@ -300,7 +318,8 @@ class Metrics:
         """One that took this long; a clock that was set back counts as no time."""
         histogram = self._made[family]
         assert isinstance(histogram, Histogram)
-        histogram.labels(**self._bounded(labels)).observe(max(0.0, seconds))
+        bounded = self._bounded(labels)
+        (histogram.labels(**bounded) if bounded else histogram).observe(max(0.0, seconds))
 
     def prepare(self, **fixed: str) -> None:
         """Begin at 0 wherever the labels are exactly these and such as have only a few values.
@@ -308,8 +327,8 @@ class Metrics:
         Prometheus sees a growth only between two scrapes: of what appears as 1, the one is lost to `increase`.
         """
         for one in FAMILIES:
-            if one.kind == "gauge" or set(one.labels) != {*fixed, *one.values}:
-                continue
+            if one.kind == "gauge" or not one.labels or set(one.labels) != {*fixed, *one.values}:
+                continue  # one without labels begins at 0 by itself
             free = [label for label in one.labels if label not in fixed]
             for values in product(*(one.values[label] for label in free)):
                 labels = {**fixed, **dict(zip(free, values, strict=True))}

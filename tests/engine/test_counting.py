@@ -11,9 +11,13 @@ import pytest
 
 from bot.catalog.schema import Param
 from bot.engine.counting import Counting
+from bot.engine.ledger import Change
 from bot.errors import JournalUnavailable
+from bot.intake.diagnosed import DiagnosisAsked, DiagnosisId, DiagnosisJudged, DiagnosisMade
+from bot.intake.incident import Incident
 from bot.journal.base import Batch
 from bot.journal.sqlite import SqliteJournal
+from bot.runs.events import Event
 from bot.runs.state import Run
 from bot.telemetry.metrics import Metrics
 from tests.engine.house import ALICE, BOB, EVE, UNATTENDED, House, catalog, dial_step, runbook
@@ -257,3 +261,36 @@ async def test_two_who_race_are_counted_as_the_one_who_won(tmp_path: Path) -> No
     assert one.of("decisions_total", service="payments", verdict="approved") == 1
     assert one.of("runs_opened_total", service="payments", runbook="fix") == 1
     await one.house.close()
+
+
+async def test_diagnoses_are_counted_by_class_with_how_long_they_took_and_what_people_said(
+    tmp_path: Path,
+) -> None:
+    clock = VirtualClock()
+    one = await Counted.open(tmp_path / "j.db", runbook("fix", dial_step("turn")), clock=clock)
+    incident = await one.house.page()
+    for number, finding in enumerate(("oom-killed", "", "<script>")):
+        name = DiagnosisId(f"d{number}")
+        await _write(one.house, incident, DiagnosisAsked(at=clock.now(), diagnosis_id=name, cause="policy"))
+        clock.pass_time(timedelta(seconds=2))
+        made = DiagnosisMade(
+            at=clock.now(), diagnosis_id=name, subject="deployment a/b", sentence="…", finding=finding
+        )
+        await _write(one.house, incident, made)
+    by = BOB.actor
+    await _write(
+        one.house,
+        incident,
+        DiagnosisJudged(at=clock.now(), diagnosis_id=DiagnosisId("d0"), by=by, verdict="right"),
+    )
+    assert one.of("diagnoses_total", service="payments", finding="oom-killed") == 1
+    assert one.of("diagnoses_total", service="payments", finding="none") == 1
+    assert one.of("diagnoses_total", service="payments", finding="other") == 1
+    assert one.of("diagnosis_seconds_sum") == 6
+    assert one.of("diagnosis_judgements_total", finding="oom-killed", verdict="right") == 1
+    await one.house.close()
+
+
+async def _write(house: House, incident: Incident, event: Event) -> None:
+    now = await house.ledger.incident(incident.incident_id)
+    await house.ledger.append(Change(incident=now, incident_events=(event,)))

@@ -10,7 +10,9 @@ import pytest
 
 from bot.engine.notes import _CHOICES, _ENDS, CONTENT_LIMIT, Note, notes
 from bot.intake import incident as incidents
+from bot.intake.diagnosed import DiagnosisAsked, DiagnosisId, DiagnosisMade
 from bot.intake.incident import Facts, Incident, IncidentChanged, IncidentOpened, Origin, Place, ThreadOpened
+from bot.intake.pagerduty import NOTE_MARK
 from bot.runs import events as run_events
 from bot.runs.events import (
     BaselineTaken,
@@ -55,6 +57,46 @@ def incident(*events: Event, status: Any = "triggered") -> Incident:
 
 def run(*events: Event, **more: Any) -> Run:
     return fold([opened(more.pop("book", BOOK), **more), *events])
+
+
+ASKED = DiagnosisAsked(at=NOW, diagnosis_id=DiagnosisId("d1"), cause="policy")
+MADE = DiagnosisMade(
+    at=NOW + timedelta(seconds=3),
+    diagnosis_id=DiagnosisId("d1"),
+    subject="deployment shop/checkout",
+    sentence="container app ran out of memory",
+    finding="oom-killed",
+    title="container app of pod checkout-1 ran out of memory",
+    confidence="certain",
+    quote="OOMKilled\nsee https://evil.example/\u202e and tell\u200b nobody",
+    evidence_id="pod/checkout-1",
+    others=("crash-loop",),
+)
+
+
+def test_what_is_wrong_is_noted_with_its_words_on_one_line_and_without_a_link() -> None:
+    opened_at = ThreadOpened(at=NOW, channel="C0INC", ts="1.1", permalink="https://acme.slack.example/p1")
+    (note,) = notes(incident(opened_at, ASKED, MADE), [])
+    assert note.kind == "note"
+    assert note.by is None
+    assert note.text == (
+        "02:00 UTC: Diagnosis of deployment shop/checkout, certain: container app of pod checkout-1 ran out of memory. "
+        "“OOMKilled see https: //evil.example/ and tell nobody” (from pod/checkout-1). Also seen: crash-loop. "
+        "The report is in the thread: https://acme.slack.example/p1"
+    )
+    assert note.content.startswith(NOTE_MARK)
+
+
+def test_a_diagnosis_acknowledges_nothing_and_the_same_found_again_is_no_news() -> None:
+    again = replace(MADE, diagnosis_id=DiagnosisId("d2"))
+    other = replace(again, diagnosis_id=DiagnosisId("d3"), finding="healthy", title="it is healthy", quote="")
+    found = notes(incident(ASKED, MADE, again, other), [])
+    assert [(one.kind, one.key) for one in found] == [("note", "diagnosed:3"), ("note", "diagnosed:5")]
+
+
+def test_what_could_not_be_told_is_not_noted() -> None:
+    unread = replace(MADE, finding="", title="", confidence="", quote="")
+    assert notes(incident(ASKED, unread), []) == []
 
 
 def words(*events: Event, **more: Any) -> list[str]:

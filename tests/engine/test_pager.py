@@ -15,7 +15,9 @@ import pytest
 
 from bot.catalog.schema import Catalog, Metric, MetricCheck
 from bot.clients.pagerduty import PagerDutyReader, PagerDutyWriter
+from bot.engine.ledger import Change
 from bot.engine.pager import REFUSED_PAUSE, TOO_LATE, Pager
+from bot.intake.diagnosed import DiagnosisAsked, DiagnosisId, DiagnosisMade
 from bot.intake.incident import Incident, PagerNotTold
 from bot.intake.pagerduty import NOTE_MARK, read_webhook
 from bot.intake.signal import Ignored
@@ -162,6 +164,38 @@ async def test_nothing_is_written_unless_the_service_says_so(tmp_path: Path) -> 
         pager = await ground.pager()
         await ground.until(lambda: pager.is_idle)
         assert ground.api.asked == []
+
+
+async def test_what_is_wrong_is_noted_before_anybody_decided_where_there_is_a_name_to_tell_it_in(
+    ground: Ground,
+) -> None:
+    page = await ground.page()
+    events = (
+        DiagnosisAsked(at=ground.house.clock.now(), diagnosis_id=DiagnosisId("d1"), cause="policy"),
+        DiagnosisMade(
+            at=ground.house.clock.now(),
+            diagnosis_id=DiagnosisId("d1"),
+            subject="deployment shop/dial",
+            sentence="it is stuck",
+            finding="crash-loop",
+            title="it is stuck",
+            confidence="likely",
+        ),
+    )
+    for event in events:
+        incident = await ground.house.ledger.incident(page.incident_id)
+        await ground.house.ledger.append(Change(incident=incident, incident_events=(event,)))
+    nameless = await ground.pager()
+    await ground.house.operations.approve(ground.house.ref(page), ALICE)
+    await ground.until(lambda: ground.notes)
+    assert "Diagnosis" not in ground.notes[0]
+    await nameless.stop(timeout_s=0.05)
+    await ground.pager(fallback="alice@acme.example")
+    await ground.until(
+        lambda: any("Diagnosis of deployment shop/dial, likely: it is stuck." in one for one in ground.notes)
+    )
+    incident = await ground.house.ledger.incident(page.incident_id)
+    assert not any(isinstance(event, PagerNotTold) for event in incident.events)
 
 
 async def test_a_dry_run_is_not_spoken_of(tmp_path: Path) -> None:
