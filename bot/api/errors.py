@@ -28,9 +28,9 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 RETRY_AFTER_S = 10
 HEADERS: Mapping[str, str] = MappingProxyType(
-    {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+    {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Server": "runbook-bot"}
 )
-"""What every answer carries: it is nobody's to keep, and it is what it says it is."""
+"""What every answer carries: it is nobody's to keep, it is what it says it is, and it names no versions to look up."""
 
 _log = logging.getLogger(__name__)
 

@@ -198,22 +198,23 @@ def _widths(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], *, room: 
 
     rich would shrink what is wide until it fits, through the middle of dates and names, or leave a column out.
     """
-    texts = [[column.name, *(_text(row[at]) for row in rows)] for at, column in enumerate(columns)]
+    cells = [[_text(row[at]) for row in rows] for at in range(len(columns))]
+    texts = [[column.name, *below] for column, below in zip(columns, cells, strict=True)]
     widths = [min(max(map(_longest_word, column)), _LONGEST_UNBROKEN) for column in texts]
-    wanted = [max(len(line) for text in column for line in text.split("\n")) for column in texts]
     if sum(widths) > room:
         return None
-    while sum(widths) < room:
-        # What lacks least is done first: a date in one line is worth more than a sentence in two instead of three.
-        at = min(
-            (at for at, width in enumerate(widths) if width < wanted[at]),
-            key=lambda at: wanted[at] - widths[at],
-            default=None,
-        )
-        if at is None:
-            break
-        widths[at] += 1
+    for seen in (cells, texts):  # a heading may take two lines where that keeps a cell in one
+        _grow(widths, [max(len(line) for text in one for line in text.split("\n")) for one in seen], room)
     return widths
+
+
+def _grow(widths: list[int], wanted: Sequence[int], room: int) -> None:
+    """Hand out the room; what lacks least is done first: a date in one line is worth more than a sentence in two."""
+    while sum(widths) < room:
+        lacking = [at for at, width in enumerate(widths) if width < wanted[at]]
+        if not lacking:
+            return
+        widths[min(lacking, key=lambda at: wanted[at] - widths[at])] += 1
 
 
 def _longest_word(text: str) -> int:

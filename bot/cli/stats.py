@@ -118,7 +118,11 @@ def _put(found: Statistics, *, empty: str) -> None:
         put_line()
         put_heading("Always approved unchanged, never any trouble: candidates to tag as safe")
         for one in found.candidates:
-            put_line("  ", Marked(one.action, "good"), f", {one.unchanged} times")
+            put_line(
+                "  ",
+                Marked(one.action, "good"),
+                f", {'once' if one.unchanged == 1 else f'{one.unchanged} times'}",
+            )
 
 
 _SEEN = (

@@ -241,3 +241,4 @@ async def test_no_answer_sets_a_cookie_or_lets_another_origin_read_it(world: Wor
             assert "Set-Cookie" not in answer.headers
             assert not [name for name in answer.headers if name.startswith("Access-Control")]
             assert answer.headers["X-Content-Type-Options"] == "nosniff", one.path
+            assert answer.headers["Server"] == "runbook-bot", one.path
