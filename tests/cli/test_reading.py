@@ -180,7 +180,7 @@ def test_stats_name_candidates(journal: Path) -> None:
     with closing(sqlite3.connect(journal)) as connection, connection:
         connection.execute("DELETE FROM steps WHERE status != 'succeeded'")
     few = ctl("stats", "--at-least", "1", journal=journal)
-    assert "candidates to tag as safe\n  turn/a, 1 times" in few.stdout
+    assert "candidates to tag as safe\n  turn/a, once" in few.stdout
     assert "candidates" not in ctl("stats", journal=journal).stdout
 
 
