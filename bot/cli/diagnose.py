@@ -111,7 +111,7 @@ async def _with_opinion(
     from bot.catalog.schema import Catalog
     from bot.clients.prometheus import PrometheusReader
     from bot.diagnosis.agent import Agent
-    from bot.diagnosis.agent.consulting import Consulting
+    from bot.diagnosis.agent.opinions import Opinions
     from bot.diagnosis.place import service_of
     from bot.errors import BotError
     from bot.intake.offering import offers
@@ -125,7 +125,7 @@ async def _with_opinion(
         catalog = Catalog()
     url, token = settings.prometheus_url, settings.prometheus_token.get_secret_value()
     metrics = PrometheusReader(url, token=token) if url else None
-    asked = Consulting(
+    asked = Opinions(
         agent=agent, catalog=lambda: catalog, offers=offers, now=lambda: datetime.now(UTC), metrics=metrics
     )
     tell(f"asking {settings.ai_model}, for at most {settings.ai_seconds} s …")

@@ -51,6 +51,12 @@ class Agent:
             redactor=redactor,
         )
 
+    def within(self, time_s: float | None) -> Self:
+        """The same with no more time than this."""
+        if time_s is None or time_s >= self.limits.time_s:
+            return self
+        return replace(self, limits=replace(self.limits, time_s=max(time_s, 0.0)))
+
     async def opinion(
         self,
         evidence: Evidence,

@@ -112,16 +112,18 @@ class Looks:
         return self._kept(known, f"{known.lower()}/{name}", path, body=found)
 
     async def logs(self, pod: str, container: str, before_restart: bool = False, lines: int = 100) -> str:
-        """Read the last lines of a container's log.
+        """Read the last lines of a log of one of the workload's pods.
 
         Args:
-            pod: the pod's name
+            pod: the name of a pod of the evidence
             container: the container's name
             before_restart: true for the log of the container as it was before its last restart
             lines: how many lines, at most 200
         """
         if not (_is_name(pod) and _is_name(container)):
             return f"{_told(pod)} and {_told(container)} are no names of a pod and a container"
+        if pod not in self._pods():
+            return f"pod {pod} is none of this workload's"
         path = f"/api/v1/namespaces/{self._namespace}/pods/{pod}/log"
         query = [("container", container), ("tailLines", str(max(1, min(lines, LOG_LINES))))]
         if before_restart:
@@ -197,6 +199,10 @@ class Looks:
     @property
     def _namespace(self) -> str:
         return self.evidence.subject.namespace
+
+    def _pods(self) -> set[str]:
+        """The workload's own: what others log in its namespace is not shown where people talk about this one."""
+        return {pod.name for pod in self.evidence.of("Pod")}
 
     def _nodes(self) -> set[str]:
         return {str(pod.spec.get("nodeName") or "") for pod in self.evidence.of("Pod")} - {""}

@@ -20,7 +20,7 @@ Offers = Callable[[Catalog, str, str], Sequence[Offer]]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Consulting:
+class Opinions:
     """Where an opinion comes from in this process. Holds readers only; nothing is sent by making one."""
 
     agent: Agent
@@ -31,11 +31,18 @@ class Consulting:
     runs: Past | None = None
 
     async def on(
-        self, diagnosis: Diagnosis, *, reader: ClusterReader, service: str = "", environment: str = ""
+        self,
+        diagnosis: Diagnosis,
+        *,
+        reader: ClusterReader,
+        service: str = "",
+        environment: str = "",
+        within_s: float | None = None,
     ) -> Diagnosis:
         """The diagnosis with a model's opinion, which may be that it gave none and why; the findings stay as they are.
 
-        `service` is its name in the catalog. Takes as long as the agent's limits allow; raises nothing for it.
+        `service` is its name in the catalog; `within_s` shortens the agent's time. Takes as long as the agent's limits
+        allow, and raises nothing for what a model does.
         """
         catalog, metrics = self.catalog(), self.metrics
         looks = Looks(
@@ -48,5 +55,7 @@ class Consulting:
             recall=recalled(self.runs, service) if self.runs is not None and service else None,
         )
         offers = self.offers(catalog, service, environment)
-        told = await self.agent.opinion(diagnosis.evidence, diagnosis.findings, looks=looks, offers=offers)
+        told = await self.agent.within(within_s).opinion(
+            diagnosis.evidence, diagnosis.findings, looks=looks, offers=offers
+        )
         return replace(diagnosis, opinion=told)
