@@ -34,6 +34,9 @@ from bot.clients.kubernetes import Clusters
 from bot.clients.pagerduty import PagerDutyReader, PagerDutyWriter
 from bot.clients.prometheus import PrometheusReader
 from bot.clients.ssh import SshPool
+from bot.diagnosis.agent import Agent
+from bot.diagnosis.agent.agent import NOT_INSTALLED, is_installed
+from bot.diagnosis.agent.opinions import Opinions
 from bot.engine.admission import Admission
 from bot.engine.attending import Attendant
 from bot.engine.clock import Clock, SystemClock
@@ -46,6 +49,7 @@ from bot.engine.looking import Looker, waits_to_be_asked
 from bot.engine.making import Maker
 from bot.engine.measuring import Measuring
 from bot.engine.operations import Operations
+from bot.engine.opining import Opining
 from bot.engine.pager import Pager
 from bot.engine.people import People
 from bot.engine.reception import Reception
@@ -57,6 +61,7 @@ from bot.engine.timetable import Timetable
 from bot.engine.worker import Worker
 from bot.intake.inbox import Self
 from bot.intake.incident import Incident
+from bot.intake.offering import offers
 from bot.journal.base import NumbersQuery
 from bot.journal.sqlite import SqliteJournal
 from bot.runs.state import Run
@@ -225,6 +230,7 @@ async def _wire(
     writer = _writer(settings)
     metrics = _metrics(settings)
     us = Self()
+    opining = _opining(settings, redactor, in_force, journal, metrics, clusters, clock)
 
     def catalog() -> Catalog:
         return in_force.current
@@ -237,6 +243,7 @@ async def _wire(
         secret=settings.secret,
         kubernetes=lambda: clusters,
         redactor=lambda: redactor,
+        opinion=opining.on if opining is not None else None,
     )
 
     @cache
@@ -395,6 +402,32 @@ def half_connected(settings: Settings, catalog: Catalog) -> tuple[str, ...]:
     if has_token and not asking:
         return ("PAGERDUTY_WRITE_TOKEN is set, and no service of the catalog says `pagerduty_write: true`",)
     return ()
+
+
+def _opining(
+    settings: Settings,
+    redactor: Redactor,
+    in_force: CatalogInForce,
+    journal: SqliteJournal,
+    metrics: PrometheusReader | None,
+    clusters: Clusters,
+    clock: Clock,
+) -> Opining | None:
+    """None without a key: then no model is ever asked."""
+    agent = Agent.of(settings, redactor)
+    if agent is None:
+        return None
+    if not is_installed():
+        log.warning("model-not-installed", reason=NOT_INSTALLED)
+    opinions = Opinions(
+        agent=agent,
+        catalog=lambda: in_force.current,
+        offers=offers,
+        now=clock.now,
+        metrics=metrics,
+        runs=journal,
+    )
+    return Opining(opinions=opinions, clusters=lambda: clusters, catalog=lambda: in_force.current)
 
 
 def _reader(settings: Settings) -> PagerDutyReader | None:

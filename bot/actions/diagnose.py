@@ -3,11 +3,13 @@
 It is given a reader and never a writer, so it is the one type that needs nobody's approval. Its summary is the first
 finding, its output the first few with the words that show them, and the whole report is a file in the thread. What
 could not be read is part of the report: a fix that comes after it is not held up by a right the bot does not have.
+Where a model is set, its opinion follows the findings, within the step's own time.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -44,6 +46,9 @@ NEEDED = frozenset(
     for verb in verbs
 )
 """What reading needs of a cluster's API; whatever of it is not allowed stands in the report as not read."""
+
+TELLING_S = 2.0
+"""Of a step's time, what is left for telling when a model has given its opinion."""
 
 
 class DiagnoseInput(ActionInput):
@@ -132,13 +137,18 @@ class DiagnoseAction:
         from bot.diagnosis.collecting import BUDGET_S  # noqa: PLC0415
         from bot.diagnosis.diagnosis import diagnose  # noqa: PLC0415
 
-        return await diagnose(
+        ends_at = time.monotonic() + plan.timeout_s
+        found = await diagnose(
             self._tools.kubernetes().reader(place.cluster),
             place.subject,
             redactor=self._tools.redactor(),
             now=lambda: datetime.now(UTC),
             budget_s=min(BUDGET_S, plan.timeout_s),
         )
+        left_s = ends_at - time.monotonic() - TELLING_S
+        if self._tools.opinion is None or left_s < TELLING_S:
+            return found
+        return await self._tools.opinion(found, place, left_s)
 
     def _site(self, plan: Plan) -> Place:
         """By the catalog of today."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from bot.clients.http import HttpClient
     from bot.clients.kubernetes import Clusters
     from bot.clients.ssh import SshPool
+    from bot.diagnosis.diagnosis import Diagnosis
+    from bot.diagnosis.place import Place
     from bot.telemetry import Redactor
 
 
@@ -53,3 +55,5 @@ class Tools:
     """The clusters this process can reach; nothing is opened by asking for them."""
     redactor: Callable[[], Redactor] = _no_secrets
     """Knows the process's secrets: for what is read here and judged before the engine sees it."""
+    opinion: Callable[[Diagnosis, Place, float], Awaitable[Diagnosis]] | None = None
+    """Gives a diagnosis a model's opinion within so many seconds; None where no model is set."""

@@ -34,24 +34,25 @@ MOST_EVENTS = 40
 LONGEST_MINUTES = 360
 WORDS_LIMIT = 100
 
-KINDS: Mapping[str, str] = MappingProxyType(
+_BY_NAME: Mapping[str, str] = MappingProxyType(
+    {**WORKLOADS, "CronJob": "/apis/batch/v1/namespaces/{}/cronjobs", "Node": "/api/v1/nodes"}
+)
+_FROM_LIST: Mapping[str, str] = MappingProxyType(
     {
-        **WORKLOADS,
         "ReplicaSet": "/apis/apps/v1/namespaces/{}/replicasets",
-        "CronJob": "/apis/batch/v1/namespaces/{}/cronjobs",
         "Pod": "/api/v1/namespaces/{}/pods",
         "Service": "/api/v1/namespaces/{}/services",
         "Endpoints": "/api/v1/namespaces/{}/endpoints",
         "PersistentVolumeClaim": "/api/v1/namespaces/{}/persistentvolumeclaims",
         "ResourceQuota": "/api/v1/namespaces/{}/resourcequotas",
-        "ServiceAccount": "/api/v1/namespaces/{}/serviceaccounts",
         "Ingress": "/apis/networking.k8s.io/v1/namespaces/{}/ingresses",
         "HorizontalPodAutoscaler": "/apis/autoscaling/v2/namespaces/{}/horizontalpodautoscalers",
         "PodDisruptionBudget": "/apis/policy/v1/namespaces/{}/poddisruptionbudgets",
-        "Node": "/api/v1/nodes",
     }
 )
-"""What may be described. Nodes only where a pod of the evidence is on them."""
+"""What may be described, by the right that reading evidence needs anyway: these may be listed, those above be got."""
+KINDS: Mapping[str, str] = MappingProxyType({**_BY_NAME, **_FROM_LIST})
+"""Nodes only where a pod of the evidence is on them."""
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
@@ -103,13 +104,13 @@ class Looks:
             return f"{_told(name)} is no name of Kubernetes"
         if known == "Node" and name not in self._nodes():
             return f"node {name} is none that a pod of the evidence is on"
-        path = f"{KINDS[known].format(self._namespace)}/{name}"
-        found, why = await self._look(lambda: self.reader.get(path))
+        path = KINDS[known].format(self._namespace)
+        found, why = await self._look(lambda: self._object(known, path, name))
         if why:
             return why
         if found is None:
             return f"there is no {known} {name} in this namespace"
-        return self._kept(known, f"{known.lower()}/{name}", path, body=found)
+        return self._kept(known, f"{known.lower()}/{name}", f"{path}/{name}", body=found)
 
     async def logs(self, pod: str, container: str, before_restart: bool = False, lines: int = 100) -> str:
         """Read the last lines of a log of one of the workload's pods.
@@ -195,6 +196,12 @@ class Looks:
         return (*always, *measured, *((self.past_runs,) if self.recall is not None else ()))
 
     # ------------------------------------------------------------ one look
+
+    async def _object(self, kind: str, path: str, name: str) -> JsonObject | None:
+        if kind in _BY_NAME:
+            return await self.reader.get(f"{path}/{name}")
+        found = await self.reader.collection(path, (("fieldSelector", f"metadata.name={name}"),))
+        return next((one for one in found if (one.get("metadata") or {}).get("name") == name), None)
 
     @property
     def _namespace(self) -> str:
