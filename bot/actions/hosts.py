@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bot.actions.base import Target
 from bot.catalog.schema import Catalog, Host, Service
-from bot.clients.ssh import SshHost
+from bot.clients.ssh_opening import SshHost
 from bot.errors import BadInput, NotPermitted
 
 LOCAL = "local"

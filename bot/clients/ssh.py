@@ -1,7 +1,7 @@
 """Commands on hosts over SSH: one watched connection per host, strict host keys, and an honest ending.
 
-The only module that knows asyncssh, which is loaded at the first connection. What the library would let
-pass and this does not: a host key that nobody vouched for (also when the ssh configuration file says
+asyncssh is known here and in the two modules beside this one, and is loaded at the first connection. What the library
+would let pass and this does not: a host key that nobody vouched for (also when the ssh configuration file says
 `UserKnownHostsFile none`), a command that lives on after its deadline, an end without an exit status taken
 for success, bytes that are not UTF-8.
 
@@ -19,40 +19,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
-import os
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bot.clients.command import Output, Ran, wire_line
+from bot.clients.ssh_opening import Opener, SshHost, reason_of
 from bot.clients.ssh_session import SshSession
-from bot.errors import ActionError, ActionFailed, ActionRetry
+from bot.errors import ActionFailed, ActionRetry
 
 if TYPE_CHECKING:
     import asyncssh
 
 CONNECTIONS = 20
 """At once, over all hosts: sshd's MaxStartups and a jump host's patience end about there."""
-KEEPALIVE_S = 15.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class SshHost:
-    """Where to connect; what is empty comes from the ssh configuration file, under `name`."""
-
-    name: str
-    address: str = ""
-    port: int | None = None
-    user: str = ""
-
-    @property
-    def where(self) -> str:
-        """`deploy@10.0.0.5:2222`, as far as it is known here."""
-        user = f"{self.user}@" if self.user else ""
-        port = f":{self.port}" if self.port else ""
-        return f"{user}{self.address or self.name}{port}"
 
 
 @dataclass(eq=False)
@@ -85,9 +66,7 @@ class SshPool:
         grace_s: float = 3.0,
         output_limit_bytes: int = 1024 * 1024,
     ) -> None:
-        self._config = config
-        self._known_hosts = known_hosts
-        self._client_keys = client_keys
+        self._opener = Opener(config=config, known_hosts=known_hosts, client_keys=client_keys)
         self._connections = connections
         self._connect_timeout_s = connect_timeout_s
         self._idle_s = idle_s
@@ -226,7 +205,7 @@ class SshPool:
                     continue
                 else:
                     raise ActionRetry(
-                        f"{host.name} ended the connection before the command was sent ({_reason(error)})",
+                        f"{host.name} ended the connection before the command was sent ({reason_of(error)})",
                         hint="try again; when it stays, look at sshd's MaxSessions and log there",
                     ) from error
             return
@@ -256,132 +235,5 @@ class SshPool:
                 entry.instead_of = None
             if entry.connection is None or entry.connection.is_closed():
                 entry.connection = None
-                entry.connection = await self._open(host, timeout_s)
+                entry.connection = await self._opener.open(host, timeout_s)
             return entry.connection
-
-    async def _open(self, host: SshHost, timeout_s: float) -> asyncssh.SSHClientConnection:
-        import asyncssh  # noqa: PLC0415
-
-        # At INFO it would log every command line with its values.
-        asyncssh.set_log_level(logging.WARNING)
-        given = self._options(host, timeout_s)
-        if self._known_hosts is None:
-            # The configuration file alone says which keys are trusted, and it may say: all.
-            given = {"options": await self._checked_options(host, timeout_s), "config": None}
-        try:
-            async with asyncio.timeout(timeout_s):
-                return await asyncssh.connect(**{**given, "host": host.address or host.name})
-        except (asyncssh.Error, OSError, ValueError) as error:
-            # Looked at once more where nothing is urgent: a set-up that cannot be used is told as that.
-            options = await self._checked_options(host, timeout_s)
-            raise await self._not_opened(host, options, timeout_s, error) from error
-
-    async def _not_opened(
-        self, host: SshHost, options: Any, timeout_s: float, error: Exception
-    ) -> ActionError:
-        """What it means that there is no connection to a host whose set-up is fine."""
-        import asyncssh  # noqa: PLC0415
-
-        if isinstance(error, asyncssh.HostKeyNotVerifiable | asyncssh.KeyExchangeFailed):
-            return self._untrusted(host, options, error)
-        if isinstance(error, asyncssh.PermissionDenied):
-            return ActionFailed(
-                f"{host.name} refused the login as {options.username!r}; nothing was sent",
-                hint="check that the bot's public key is in authorized_keys there and its private key is readable here",
-            )
-        hung_up = isinstance(error, asyncssh.DisconnectError | ConnectionResetError)
-        if hung_up and await self._has_another_key(host, options, timeout_s):
-            return self._untrusted(host, options, error)
-        return ActionRetry(
-            f"{host.name} ({host.where}) cannot be reached: {_reason(error)}; nothing was sent",
-            hint="check that it is up and that sshd listens there, then try again",
-        )
-
-    async def _has_another_key(self, host: SshHost, options: Any, timeout_s: float) -> bool:
-        """Whether it hung up because none of its host keys is of a known kind: asked by offering every kind."""
-        import asyncssh  # noqa: PLC0415
-
-        address = host.address or host.name
-        try:
-            async with asyncio.timeout(timeout_s):
-                connection = await asyncssh.connect(
-                    address, options=options, config=None, server_host_key_algs="default"
-                )
-        except asyncssh.HostKeyNotVerifiable:
-            return True
-        except (asyncssh.Error, OSError):
-            return False
-        connection.abort()
-        return False
-
-    async def _checked_options(self, host: SshHost, timeout_s: float) -> asyncssh.SSHClientConnectionOptions:
-        import asyncssh  # noqa: PLC0415
-
-        try:
-            options: asyncssh.SSHClientConnectionOptions = (
-                await asyncssh.SSHClientConnectionOptions.construct(**self._options(host, timeout_s))
-            )
-        except (asyncssh.ConfigParseError, asyncssh.KeyImportError, OSError, ValueError) as error:
-            raise ActionFailed(
-                f"the ssh set-up for {host.name} cannot be used ({_reason(error)}); nothing was sent",
-                hint="check the ssh configuration, key and known_hosts files",
-            ) from error
-        if options.known_hosts is None:
-            raise ActionFailed(
-                f"the ssh configuration turns host key checks off for {host.name}; nothing was sent",
-                hint="remove `UserKnownHostsFile none` there and name a file with the host's key",
-            )
-        return options
-
-    def _options(self, host: SshHost, timeout_s: float) -> dict[str, Any]:
-        options: dict[str, Any] = {
-            "host": host.address or host.name,
-            "keepalive_interval": KEEPALIVE_S,
-            "keepalive_count_max": 3,
-            "login_timeout": timeout_s,
-            "agent_forwarding": False,
-            "password": None,
-        }
-        if self._config is not None:
-            options["config"] = [str(self._config)]
-        if self._known_hosts is not None:
-            options["known_hosts"] = str(self._known_hosts)
-        if self._client_keys:
-            options["client_keys"] = [str(path) for path in self._client_keys]
-        if host.port is not None:
-            options["port"] = host.port
-        if host.user:
-            options["username"] = host.user
-        return options
-
-    def _untrusted(self, host: SshHost, options: Any, error: Exception) -> ActionFailed:
-        import asyncssh  # noqa: PLC0415
-
-        known: Any = options.known_hosts or str(Path("~/.ssh/known_hosts").expanduser())
-        port = None if options.port == 22 else options.port
-        try:
-            is_known = bool(asyncssh.match_known_hosts(known, options.host, "", port)[0])
-        except (OSError, ValueError):
-            is_known = False
-        if is_known:
-            return ActionFailed(
-                f"the host key of {host.name} is not the one in known_hosts; nothing was sent",
-                hint="find out why it changed before anything else; if the host was rebuilt, put its new key there",
-            )
-        if isinstance(error, asyncssh.KeyExchangeFailed):
-            return ActionFailed(
-                f"{host.name} and this bot share no way to talk ({_reason(error)}); nothing was sent"
-            )
-        return ActionFailed(
-            f"the host key of {host.name} is not in known_hosts; nothing was sent",
-            hint="read the key on the host itself, compare, and add it to the bot's known_hosts file",
-        )
-
-
-def _reason(error: BaseException) -> str:
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    if isinstance(error, OSError) and error.errno is not None and error.errno > 0:
-        # Python's own words repeat address and number; the system's say what it is.
-        return os.strerror(error.errno).lower()
-    return str(error) or type(error).__name__
