@@ -107,15 +107,13 @@ async def test_a_service_that_waits_to_be_asked_and_a_diagnosis_that_was_wrong(t
         await stage.click(ALICE, "Wrong")
         form = await stage.form(ALICE)
         await stage.tell("Alice thinks it is wrong")
-        await stage.slack.user(ALICE).submit(
-            form["id"], {"really": {"value": "other"}, "reason": {"value": ""}}
-        )
-        await stage.tell("she does not say what it was")
+        wrong = await stage.slack.user(ALICE).submit(form["id"], {"really": "other", "reason": ""})
+        stage.reading.note(f"something else, says the form: {wrong.body['errors']['reason']}\n")
         await stage.slack.user(ALICE).submit(
             form["id"],
-            {"really": {"value": "dns-failure"}, "reason": {"value": "the <!here> resolver was *down*"}},
+            {"really": "dns-failure", "reason": "the <!here> resolver was *down*"},
         )
-        await stage.tell("she does")
+        await stage.tell("she says what it was")
         stage.check("diagnosis_ask_wrong")
 
 
@@ -157,3 +155,39 @@ async def test_a_healthy_service_is_called_healthy(tmp_path: Path) -> None:
         await stage.slack.user(ALICE).command("/runbook diagnose checkout", "C0INC")
         await stage.tell("Alice wants to know before there is any page")
         stage.check("diagnosis_healthy")
+
+
+async def test_a_deployment_that_failed_is_looked_into_where_nobody_was_paged(tmp_path: Path) -> None:
+    async with shop(tmp_path, "diagnose: ask") as (stage, cluster):
+        await break_checkout(cluster)
+        token = stage.token("operator", subject="ci", name="the pipeline")
+        report = {
+            "kind": "deployment",
+            "service": "checkout",
+            "version": "v1.8.0",
+            "namespace": "shop",
+            "link": "https://ci.acme.example/runs/4711",
+        }
+        status, _ = await stage.call("POST", "/api/v1/events", token=token, json=report)
+        assert status == 202
+        await stage.tell("a pipeline reports that a deployment failed")
+        stage.check("diagnosis_deployment")
+
+
+async def test_what_a_crash_left_unsaid_is_said_once(tmp_path: Path) -> None:
+    async with shop(tmp_path, "diagnose: auto") as (stage, cluster):
+        await break_checkout(cluster)
+        cluster.faults.silence(times=999)
+        await stage.page("triggered")
+        await stage.until(
+            lambda: any("next step" in one.lower() for one in stage.texts()), what="the first words"
+        )
+        await stage.app.stop()
+        cluster.faults.clear()
+        await stage.restart()
+        await stage.tell("the bot was ended while it looked, and begins again")
+        await stage.restart()
+        await stage.tell("and again")
+        said = [one for one in stage.texts() if one.startswith("Diagnosis:")]
+        files = [one for one in stage.texts() if one.startswith("The whole report")]
+        assert (len(said), len(files)) == (1, 1)
