@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 
@@ -19,6 +20,8 @@ _SECTIONS = (
 BRIEF_FINDINGS = 3
 BRIEF_QUOTE = 200
 BRIEF_GAPS = 4
+_ADDRESS = re.compile(r":(?=//)|\bwww(?=\.)|@(?=[\w-]+\.)", re.IGNORECASE)
+"""Where a viewer would make a link without being asked; a space behind it keeps it from that."""
 _UNSEEN = ("Cc", "Cf", "Co", "Cs", "Zl", "Zp")
 
 
@@ -98,8 +101,8 @@ def quoted(text: str) -> Iterator[str]:
 
 def plain(text: str) -> str:
     """Words from outside on one line, with nothing that Markdown would make a link, a heading or HTML of."""
-    line = visible(" ".join(text.split())).replace("://", ": //")
-    return "".join(f"\\{one}" if one in "\\`*_[]<>#|" else one for one in line)
+    line = _ADDRESS.sub(lambda found: f"{found[0]} ", visible(" ".join(text.split())))
+    return "".join(f"\\{one}" if one in "\\`*_[]<>#|~&" else one for one in line)
 
 
 def _code(text: str) -> str:

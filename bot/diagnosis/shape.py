@@ -6,29 +6,34 @@ stand-in, somebody's experiment), and nothing that such an object says should be
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-Shape = type | tuple[type, ...] | Mapping[str, "Shape"] | list["Shape"]
-"""A type, the keys of a mapping (absent and null are fine), or the one shape of every member of a list."""
+Shape = re.Pattern[str] | type | tuple[type, ...] | Mapping[str, "Shape"] | list["Shape"]
+"""What a text is made of, a type, the keys of a mapping (absent and null are fine), or the one shape of every member
+of a list."""
+
+NAME = re.compile(r"[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?")
+"""Of an object or a container: it ends up in paths, and in commands that people copy."""
 
 _WORDS: Shape = {"*": str}
 _NUMBER = (int, float)
 _ENDED: Shape = {"exitCode": int, "reason": str, "message": str, "finishedAt": str}
 _STATE: Shape = {"waiting": {"reason": str, "message": str}, "terminated": _ENDED, "running": dict}
 _STATUS: Shape = {
-    "name": str,
+    "name": NAME,
     "image": str,
     "restartCount": int,
     "ready": bool,
     "state": _STATE,
     "lastState": _STATE,
 }
-_NAMED: Shape = {"name": str}
+_NAMED: Shape = {"name": NAME}
 _FROM: Shape = {"configMapRef": _NAMED, "secretRef": _NAMED}
 _CONTAINER: Shape = {
-    "name": str,
+    "name": NAME,
     "image": str,
     "resources": {"limits": dict, "requests": dict},
     "env": [{"name": str, "valueFrom": {"configMapKeyRef": _NAMED, "secretKeyRef": _NAMED}}],
@@ -37,27 +42,27 @@ _CONTAINER: Shape = {
 _VOLUME: Shape = {
     "name": str,
     "configMap": _NAMED,
-    "secret": {"secretName": str},
-    "persistentVolumeClaim": {"claimName": str},
+    "secret": {"secretName": NAME},
+    "persistentVolumeClaim": {"claimName": NAME},
     "projected": {"sources": [{"configMap": _NAMED, "secret": _NAMED}]},
 }
 _POD_SPEC: Shape = {
-    "nodeName": str,
-    "serviceAccountName": str,
+    "nodeName": NAME,
+    "serviceAccountName": NAME,
     "containers": [_CONTAINER],
     "initContainers": [_CONTAINER],
     "volumes": [_VOLUME],
     "imagePullSecrets": [_NAMED],
 }
 _METADATA: Shape = {
-    "name": str,
-    "namespace": str,
+    "name": NAME,
+    "namespace": NAME,
     "uid": str,
     "labels": _WORDS,
     "annotations": _WORDS,
     "creationTimestamp": str,
     "deletionTimestamp": str,
-    "ownerReferences": [{"kind": str, "name": str, "uid": str}],
+    "ownerReferences": [{"kind": str, "name": NAME, "uid": str}],
 }
 _CONDITIONS: Shape = [{"type": str, "status": str, "reason": str, "message": str, "lastTransitionTime": str}]
 _TEMPLATE: Shape = {"metadata": {"labels": _WORDS}, "spec": _POD_SPEC}
@@ -143,6 +148,8 @@ def is_shaped(kind: str, body: Any) -> bool:
 def _fits(value: Any, shape: Shape) -> bool:
     if value is None:
         return True
+    if isinstance(shape, re.Pattern):
+        return isinstance(value, str) and shape.fullmatch(value) is not None
     if isinstance(shape, list):
         return isinstance(value, list) and all(one is not None and _fits(one, shape[0]) for one in value)
     if isinstance(shape, Mapping):

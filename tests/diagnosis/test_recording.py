@@ -38,7 +38,7 @@ async def test_what_the_controllers_make_is_named_right_each_time(living: Living
 def test_the_corpus_holds_every_class_enough_cases_and_controls() -> None:
     corpus = list(cases())
     assert len(corpus) >= 60
-    assert {case.name for case in corpus} == {one.name for one in (*SCENES, *LIVING)}
+    assert {case.name for case in corpus} == {*(one.name for one in SCENES), *(one.name for one in LIVING)}
     assert sum(case.expected == (HEALTHY,) for case in corpus) >= 3
     assert sum(len(case.expected) > 1 for case in corpus) >= 10
     assert {kind for case in corpus for kind in case.expected} == set(DEPTH)

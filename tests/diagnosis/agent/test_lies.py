@@ -23,8 +23,8 @@ from bot.diagnosis.findings import analyze
 from bot.sandbox.cluster.server import Cluster
 from tests.actions.kubernetes_ground import PLACE
 from tests.diagnosis.agent.ground import KEY, REDACTOR, SECRET, ask, looks_at
+from tests.diagnosis.payloads import PAYLOADS, PLACES, TAGGED, troubled
 from tests.diagnosis.test_collecting import API
-from tests.diagnosis.test_orders import PAYLOADS, PLACES, TAGGED, troubled
 from tests.fakes.model_server import Json, ModelServer, Reply, report
 
 READS = {"get", "list", "watch"}
