@@ -73,6 +73,9 @@ NOBODY = Policy(
     asks=True, approvers=(), source="", min_approvals=1, allow_self_approval=False, risk="", message=""
 )
 """The rules for a step that the catalog of today no longer has."""
+MOST_OPEN = 10_000
+"""More runs than people have open at once; a count of fewer would be wrong on the night it matters."""
+THREADS_AT_ONCE = 200
 UNSAID = "not said yet"
 """Stands for the reason of a decision while its form asks for one."""
 
@@ -356,8 +359,8 @@ class Operations:
         return tuple(sorted(self.catalog().runbooks.values(), key=lambda one: one.name))
 
     async def status(self) -> tuple[RunRow, ...]:
-        """The runs that are not over, newest first."""
-        return await self.ledger.journal.runs(HistoryQuery(open_only=True))
+        """All runs that are not over, newest first."""
+        return await self.ledger.journal.runs(HistoryQuery(open_only=True, limit=MOST_OPEN))
 
     async def history(self, *, service: str = "", runbook: str = "", limit: int) -> tuple[RunRow, ...]:
         """The latest runs of a service or runbook ("": any), newest first."""
@@ -366,7 +369,11 @@ class Operations:
     async def threads(self, rows: Sequence[RunRow]) -> Mapping[IncidentId, IncidentRow]:
         """The incidents of these runs, whose rows say where their threads are."""
         wanted = list(dict.fromkeys(row.incident_id for row in rows))
-        return {one.incident_id: one for one in await self.ledger.journal.incident_rows(wanted)}
+        found: dict[IncidentId, IncidentRow] = {}
+        for start in range(0, len(wanted), THREADS_AT_ONCE):
+            part = await self.ledger.journal.incident_rows(wanted[start : start + THREADS_AT_ONCE])
+            found |= {one.incident_id: one for one in part}
+        return found
 
     def runbook(self, name: str) -> Runbook:
         """One runbook of the catalog; `BadInput` names the nearest one."""

@@ -186,6 +186,7 @@ def test_status_says_where_and_how_long() -> None:
     assert "<https://acme.slack.com/archives/C0INC/p1|scale-out>" in answer
     assert "payments in staging" in answer
     assert "waiting" in answer
+    assert answer.endswith(f"run {ROW.run_id[:8]}"), "what `/runbook cancel` wants to know"
 
 
 async def _typed(door: Door, line: str) -> str:

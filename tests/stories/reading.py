@@ -41,7 +41,7 @@ _IDS = (
     (re.compile(r"\brun-[0-9a-f]{8}-\d{4}-\d\d-\d\d\.md"), "DOCUMENT"),
     (re.compile(r"\b[0-9a-f]{32}\b"), "ID"),
     (re.compile(r"(?<=· incident )[0-9a-f]{8}\b"), "ID"),
-    (re.compile(r"(?<=· run )[0-9a-f]{8}\b"), "ID"),
+    (re.compile(r"(?<=[·,] run )[0-9a-f]{8}\b"), "ID"),
     (re.compile(r"(?<=[dD]igest )[0-9a-f]{8}\b"), "DIGEST"),
     (re.compile(r"(?<=Digest: )[0-9a-f]{8}\b"), "DIGEST"),
     (re.compile(r"(?<=What you approve: )[0-9a-f]{8}\b"), "DIGEST"),

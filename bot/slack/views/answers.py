@@ -48,8 +48,9 @@ def status_answer(rows: Sequence[RunRow], links: Links) -> str:
 
 
 def open_line(row: RunRow, url: str) -> str:
-    """`scale-out on payments in staging: waiting for people, since …`."""
-    return f"{_named(row, url)}: {RUN_WORDS.get(row.status, row.status)}{_dry(row)}, since {text.moment(row.opened_at)}"
+    """`scale-out on payments in staging: waiting for people, since …, run 5e6f7a8b`."""
+    words = f"{RUN_WORDS.get(row.status, row.status)}{_dry(row)}"
+    return f"{_named(row, url)}: {words}, since {text.moment(row.opened_at)}, run {text.short_id(row.run_id)}"
 
 
 def history_answer(rows: Sequence[RunRow], links: Links, *, service: str, is_all: bool) -> str:

@@ -194,7 +194,8 @@ def cancel_form(ref: ids.StartRef, *, rows: Sequence[RunRow]) -> JsonObject:
         option(
             f"{row.runbook} on {row.service or 'no service'}{f' in {row.environment}' if row.environment else ''}",
             value=row.run_id,
-            description=f"{RUN_WORDS.get(row.status, row.status)}, since {text.utc(row.opened_at)}",
+            description=f"{RUN_WORDS.get(row.status, row.status)}, run {row.run_id[: text.SHORT_ID]}, "
+            f"since {text.utc(row.opened_at)}",
         )
         for row in rows
     ]

@@ -13,6 +13,7 @@ from itertools import islice
 from bot.engine.board import Ask, Decided, Deed, Kind, Matter
 from bot.runs.events import IncidentId
 from bot.runs.plan import JsonObject
+from bot.runs.state import Run
 from bot.runs.words import RUN_WORDS
 from bot.slack import text
 from bot.slack.blocks import MODAL_BLOCKS, context, divider, header, section
@@ -107,7 +108,8 @@ def _card(ask: Ask) -> list[JsonObject]:
 
 def _line(ask: Ask) -> str:
     until = f" until {text.moment(ask.until)}" if ask.until else ""
-    return f"{_thread(ask, _title(ask))}: {_ASKED[ask.kind]}{until}"
+    place = _place(ask.run)
+    return f"{_thread(ask, _title(ask))}{f' on {place}' if place else ''}: {_ASKED[ask.kind]}{until}"
 
 
 def _title(ask: Ask) -> str:
@@ -117,10 +119,13 @@ def _title(ask: Ask) -> str:
 
 
 def _where(ask: Ask) -> str:
-    opened = ask.run.opened
-    parts = [text.value(part, 80) for part in (opened.service, ask.run.environment) if part]
     title = text.value(ask.incident.facts.title, 200) if ask.incident.facts.title else ""
-    return " · ".join(part for part in (" in ".join(parts), title) if part)
+    return " · ".join(part for part in (_place(ask.run), title) if part)
+
+
+def _place(run: Run) -> str:
+    """`checkout in prod`, "" where neither is known."""
+    return " in ".join(text.value(part, 80) for part in (run.opened.service, run.environment) if part)
 
 
 def _thread(ask: Ask, label: str) -> str:
@@ -146,7 +151,7 @@ def _going_on(matters: Sequence[Matter], waiting: Sequence[Ask]) -> list[JsonObj
 def _run_line(one: Matter) -> str:
     run, url = one.run, one.incident.permalink
     name = text.link(url, run.runbook.name) if url else text.code(run.runbook.name)
-    place = " in ".join(text.value(part, 80) for part in (run.opened.service, run.environment) if part)
+    place = _place(run)
     at = f", {text.value(step_title(run, run.current.key).lower(), 120)}" if run.current else ""
     dry = " (dry run)" if run.opened.dry_run else ""
     on = f" on {place}" if place else ""
