@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bot.errors import BadInput
+from bot.cli.output import tell
+from bot.errors import BadInput, BotError
 
 if TYPE_CHECKING:
     from bot.catalog.schema import Catalog
@@ -46,3 +47,20 @@ def load_catalog(folder: Path) -> Catalog:
     from bot.catalog.loader import load
 
     return load(folder, input_models())
+
+
+def also_called(service: str) -> str:
+    """The name runs are kept under, where the catalog at hand knows this as another name of it; else "".
+
+    Only worth asking when nothing was found: the journal is read beside any catalog, or none.
+    """
+    from bot.settings import catalog_folder
+
+    try:
+        found = load_catalog(catalog_folder()).service_named(service) if service else None
+    except BotError:
+        return ""
+    if found is None or found.name == service:
+        return ""
+    tell(f"{service!r} is {found.name} in the catalog")
+    return found.name

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from bot.cli.catalog import also_called
 from bot.cli.completion import environments, runbooks, services
 from bot.cli.journal import MOMENT, SHORT_ID, journal_option, reading
 from bot.cli.output import Column, Marked, Style, json_option, put_json, put_table, tell
@@ -94,6 +96,9 @@ def history(
         return await page_of(journal, query)
 
     page = reading(path, work)
+    if not page.runs and (name := also_called(service)):
+        query = replace(query, service=name)
+        page = reading(path, work)
     if as_json:
         put_json({"runs": [_json(row) for row in page.runs], "next_cursor": page.next_cursor or None})
         return

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from bot.cli.catalog import also_called
 from bot.cli.completion import actions, services
 from bot.cli.export import write
 from bot.cli.journal import MOMENT, journal_option, reading
@@ -86,6 +87,9 @@ def stats(
         return await records.statistics(query, candidate_from=at_least or CANDIDATE_FROM)
 
     found = reading(path, work)
+    if not found.actions and (name := also_called(service)):
+        query = replace(query, service=name)
+        found = reading(path, work)
     if picture is not None:
         _draw(found, picture)
     if as_json:

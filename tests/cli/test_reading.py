@@ -84,6 +84,23 @@ def test_history_with_nothing_to_show_says_so_beside_the_result(journal: Path) -
     assert (result.exit_code, result.stdout, result.stderr) == (0, "", "no run fits\n")
 
 
+@pytest.mark.parametrize("command", ["history", "stats"])
+def test_a_service_is_found_under_every_name_the_catalog_has_for_it(
+    journal: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    (tmp_path / "known").mkdir()
+    (tmp_path / "known" / "catalog.yaml").write_text(
+        "environments: { staging: {} }\nservices: { payments: { aliases: [PPAY123], environment: staging } }\n"
+    )
+    monkeypatch.setenv("BOT_CATALOG", str(tmp_path / "known"))
+    named = ctl(command, "--service", "PPAY123", journal=journal)
+    assert (named.exit_code, named.stderr) == (0, "'PPAY123' is payments in the catalog\n")
+    assert named.stdout == ctl(command, "--service", "payments", journal=journal).stdout != ""
+    monkeypatch.setenv("BOT_CATALOG", str(tmp_path / "nowhere"))
+    unknown = ctl(command, "--service", "PPAY123", journal=journal)
+    assert (unknown.exit_code, unknown.stdout) == (0, "")
+
+
 def test_history_goes_on_where_a_page_ended(journal: Path) -> None:
     first = ctl("history", "--limit", "3", journal=journal)
     cursor = first.stderr.split("--cursor ")[1].strip()
