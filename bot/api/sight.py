@@ -5,6 +5,8 @@ An object of another team answers 404 like one that does not exist, so that name
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bot.api.auth import ApiCaller
 from bot.api.doors import Doors
 from bot.catalog.schema import Catalog, Runbook, Service
@@ -13,6 +15,8 @@ from bot.engine.suggesting import nearest
 from bot.errors import BadInput, NotFound, NotPermitted
 from bot.runs.events import RunId
 from bot.runs.state import Run
+
+MOST_NAMED = 10
 
 
 def services_of(catalog: Catalog, runbook: Runbook) -> tuple[Service, ...]:
@@ -55,9 +59,10 @@ def service_for(doors: Doors, caller: ApiCaller, runbook: Runbook, given: str) -
         if len(named) > 1 or (
             caller.tenants is not None and any(one.team for one in catalog.services.values())
         ):
+            seen = sorted(one.name for one in named or catalog.services.values() if caller.sees(one.team))
             raise BadInput(
                 f"it is not clear which service {runbook.name} is started for",
-                hint="say so in `context.service_id`",
+                hint=f"say so in `context.service_id`, or with --service: {_some(seen)}",
             )
         return ""
     return service_called(doors, caller, name).name
@@ -133,6 +138,10 @@ def _is_at(service: Service, catalog: Catalog, place: Place, *, exactly: bool = 
     if exactly:
         return (theirs.target, theirs.subject) == (place.target, place.subject)
     return theirs.target == place.target
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:MOST_NAMED]) + (", …" if len(names) > MOST_NAMED else "")
 
 
 def require_team(caller: ApiCaller, service: Service) -> None:

@@ -174,7 +174,10 @@ async def test_a_runbook_of_no_service_is_started_for_a_service_of_ones_own(worl
     path = "/api/v1/runbooks/execute"
     token = world.token("payments", "operator")
     status, answer = await world.stage.call("POST", path, token=token, json=body)
-    assert (status, answer["error"]["hint"]) == (400, "say so in `context.service_id`")
+    assert (status, answer["error"]["hint"]) == (
+        400,
+        "say so in `context.service_id`, or with --service: checkout",
+    )
     for service, expected in (("checkout", 200), ("storefront", 403)):
         asked = {**body, "context": {"service_id": service}}
         assert (await world.stage.call("POST", path, token=token, json=asked))[0] == expected
