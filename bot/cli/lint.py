@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -22,6 +23,9 @@ from bot.cli.output import (
     tell,
 )
 from bot.errors import BadInput
+
+if TYPE_CHECKING:
+    from bot.catalog.loader import Checked
 
 ALL = "all"
 
@@ -50,14 +54,16 @@ def lint(
 ) -> None:
     """Check the catalog in PATH (that of BOT_CATALOG or ./runbooks when left out).
 
-    Prints `path:line:column: CODE message` for each problem and exits with 1 if there is any, with 0 if there
+    PATH may also be one of its files: the whole is read, for nothing in it stands alone, and that file's problems are
+    shown. Prints `path:line:column: CODE message` for each problem and exits with 1 if there is any, with 0 if there
     are only warnings, and with 2 if there is no catalog to check.
     """
     if explain is not None:
         _explain(explain)
         return
-    if not path.is_dir():
-        what = "is a file, not the catalog's folder" if path.exists() else "does not exist"
+    folder = _folder_of(path)
+    if folder is None:
+        what = "is in no catalog's folder" if path.is_file() else "does not exist"
         tell(f"cannot check {str(path)!r}: it {what}")
         tell("hint: name the catalog's folder, or set BOT_CATALOG")
         context.exit(COULD_NOT_RUN)
@@ -66,16 +72,40 @@ def lint(
     from bot.catalog.loader import check
     from bot.cli.lint_formats import FORMATS
 
-    found = check(path, input_models())
+    whole = check(folder, input_models())
+    found = whole if folder == path else _of(path, whole)
     FORMATS["json" if as_json else form](path, found)
     tell(
         f"{path}: {_count(found.files, 'file')}, {_count(len(found.problems), 'problem')}, "
         f"{_count(len(found.warnings), 'warning')}"
     )
+    if elsewhere := len(whole.problems) - len(found.problems):
+        tell(f"{folder}: {_count(elsewhere, 'problem')} in other files, so this catalog is not loaded")
     if is_terminal(sys.stderr) and (found.problems or found.warnings):
         code = (*found.problems, *found.warnings)[0].code
         tell(f"`runbookctl lint --explain {code}` tells why that matters and how it is written instead")
     context.exit(FOUND_PROBLEMS if found.problems or (strict and found.warnings) else FINE)
+
+
+def _folder_of(path: Path) -> Path | None:
+    """The catalog that a path is, or that it is a file of; None where there is none."""
+    if path.is_dir():
+        return path
+    folder = path.parent.parent if path.parent.name == "actions" else path.parent
+    is_one = any((folder / f"catalog{suffix}").is_file() for suffix in (".yaml", ".yml", ".json"))
+    return folder if path.is_file() and is_one else None
+
+
+def _of(file: Path, whole: Checked) -> Checked:
+    """What was found in one of the files."""
+    from dataclasses import replace
+
+    at = file.resolve()
+    problems, warnings = (
+        tuple(one for one in some if Path(one.path).resolve() == at)
+        for some in (whole.problems, whole.warnings)
+    )
+    return replace(whole, problems=problems, warnings=warnings, files=1)
 
 
 def _explain(code: str) -> None:

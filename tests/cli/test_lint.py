@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -55,12 +56,33 @@ def test_warnings_exit_with_0_unless_they_are_to_count(tmp_path: Path) -> None:
     assert CliRunner().invoke(main, ["lint", "--strict", str(tmp_path)]).exit_code == 1
 
 
-@pytest.mark.parametrize(("name", "words"), [("nowhere", "does not exist"), ("file", "is a file")])
+@pytest.mark.parametrize(
+    ("name", "words"), [("nowhere", "does not exist"), ("file", "is in no catalog's folder")]
+)
 def test_no_catalog_to_check_exits_with_2_and_a_sentence(tmp_path: Path, name: str, words: str) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     result = CliRunner().invoke(main, ["lint", str(tmp_path / name)])
     assert (result.exit_code, result.stdout) == (2, "")
     assert words in result.stderr
+
+
+def test_one_file_is_checked_in_its_catalog_and_only_its_problems_are_shown(tmp_path: Path) -> None:
+    (tmp_path / "actions").mkdir()
+    (tmp_path / "actions" / "down.yaml").write_text(
+        "id: down\nhost: web-1\ncommand: reboot\n", encoding="utf-8"
+    )
+    catalog(tmp_path, broken=BROKEN, warned=WARNED, fine=FINE)
+    for name, code, shown, said in (
+        ("fine.yaml", 0, [], "fine.yaml: 1 file, no problems, no warnings\n"),
+        ("broken.yaml", 1, ["RB021"], "broken.yaml: 1 file, 1 problem, no warnings\n"),
+        ("warned.yaml", 0, ["RB042"], "warned.yaml: 1 file, no problems, 1 warning\n"),
+        ("actions/down.yaml", 0, ["RB042"], "down.yaml: 1 file, no problems, 1 warning\n"),
+    ):
+        result = CliRunner().invoke(main, ["lint", str(tmp_path / name)])
+        assert (result.exit_code, [*re.findall(r"RB\d+", result.stdout)]) == (code, shown), name
+        assert said in result.stderr
+        others = "1 problem in other files, so this catalog is not loaded"
+        assert (others in result.stderr) == (name != "broken.yaml")
 
 
 def test_an_unknown_command_or_option_exits_with_2() -> None:
