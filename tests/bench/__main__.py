@@ -8,7 +8,19 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from tests.bench import click, diagnosis, fleet, help_text, history, home, kubernetes, lint, step, webhook
+from tests.bench import (
+    click,
+    diagnosis,
+    fleet,
+    help_text,
+    history,
+    home,
+    kubernetes,
+    lint,
+    report,
+    step,
+    webhook,
+)
 from tests.bench.harness import Row, noise, table
 
 MEASURES: dict[str, Callable[[Path], Awaitable[list[Row]]]] = {
@@ -22,6 +34,7 @@ MEASURES: dict[str, Callable[[Path], Awaitable[list[Row]]]] = {
     "kubernetes": kubernetes.measure,
     "history": history.measure,
     "diagnosis": diagnosis.measure,
+    "report": report.measure,
 }
 
 

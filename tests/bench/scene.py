@@ -60,6 +60,20 @@ safety: {{ scopes: [staging] }}
 """
 
 
+LOOKING = """\
+environments: { prod: { approvers: [S0ONCALL] } }
+clusters: { standin: { namespaces: { payments: prod } } }
+services:
+  checkout:
+    aliases: [PF9KMXH, checkout-api]
+    channel: "#incidents"
+    environment: prod
+    workload: { namespace: payments, deployment: api }
+    diagnose: auto
+default_channel: "#incidents"
+"""
+
+
 @dataclass
 class Scene:
     """One workspace and its program."""
@@ -115,6 +129,17 @@ class Scene:
         assert message is not None
         return message
 
+    async def said(self, root: Json, words: str) -> float:
+        """When a message that begins with these words stood in the thread of this root."""
+
+        def found() -> bool:
+            return any(
+                str(one["text"]).startswith(words) for one in self.slack.thread(acme.INCIDENTS, root["ts"])
+            )
+
+        await self.slack.until(found, timeout_s=PATIENCE_S, what=f"a message that begins with {words!r}")
+        return time.perf_counter()
+
     async def settle(self) -> None:
         """Wait until the program has nothing more to say for now."""
         calls = -1
@@ -136,6 +161,14 @@ async def bot(folder: Path) -> AsyncIterator[Scene]:
 
 
 @asynccontextmanager
+async def looking(folder: Path, kubeconfig: Path) -> AsyncIterator[Scene]:
+    """The whole bot as it is served, with no runbook and a service that is looked into by itself."""
+    _write(folder / "runbooks" / "catalog.yaml", LOOKING)
+    async with _scene(folder, ["-m", "bot"], {"KUBECONFIG": str(kubeconfig)}) as scene:
+        yield scene
+
+
+@asynccontextmanager
 async def bare(folder: Path, *, first: Json, offer: Json) -> AsyncIterator[Scene]:
     """The peer: a Bolt app that posts `first` for each webhook; `offer` stands in the channel to be clicked."""
     _write(folder / "messages.json", json.dumps({"first": _as_sent(first), "offer": _as_sent(offer)}))
@@ -144,11 +177,13 @@ async def bare(folder: Path, *, first: Json, offer: Json) -> AsyncIterator[Scene
 
 
 @asynccontextmanager
-async def _scene(folder: Path, arguments: Sequence[str]) -> AsyncIterator[Scene]:
+async def _scene(
+    folder: Path, arguments: Sequence[str], more: Mapping[str, str] | None = None
+) -> AsyncIterator[Scene]:
     async with Sandbox(retry_delays_s=()) as slack, aiohttp.ClientSession() as session:
         database = folder / "journal.db"
         said = folder / "said.log"
-        program = _start(arguments, _environment(slack, folder, database), said)
+        program = _start(arguments, {**_environment(slack, folder, database), **(more or {})}, said)
         try:
             port = await asyncio.to_thread(_served, said, program)
             await slack.until(

@@ -6,6 +6,7 @@ changed, the answer was lost or spoilt). A client cannot see which; that is the 
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -61,6 +62,8 @@ class Faults:
 
     latency_s: float = 0.0
     """What every request waits before it is looked at."""
+    gate: asyncio.Event | None = None
+    """What every request waits for besides, where there is one: nothing is answered before a test says so."""
     _next: list[Fault] = field(default_factory=list)
 
     def status(
@@ -144,8 +147,11 @@ class Faults:
         self._next.append(fault)
 
     def clear(self) -> None:
-        """All is well again, and fast."""
+        """All is well again, and fast; whoever waits at the gate goes through."""
         self._next.clear()
+        if self.gate is not None:
+            self.gate.set()
+            self.gate = None
         self.latency_s = 0.0
 
     @property

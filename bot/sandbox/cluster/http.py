@@ -89,6 +89,8 @@ class Http:
             entry.body, call = await _with_body(request, call)
             if self._faults.latency_s:
                 await asyncio.sleep(self._faults.latency_s)
+            if self._faults.gate is not None:
+                await self._faults.gate.wait()
             response = await self._met(request, call, entry)
         except Refusal as refusal:
             response = _refused(refusal)

@@ -172,7 +172,7 @@ def wrong_form(ref: ids.DiagnosisRef, made: DiagnosisMade) -> JsonObject:
         "max_length": WORDS_CHARACTERS,
         "placeholder": plain_text("For whoever reads the thread next", 150),
     }
-    menu = select(options, action_id=ids.INPUT, placeholder="What it really was")
+    menu = select(options, action_id=ids.INPUT, placeholder="Choose one")
     return modal(
         title="A wrong diagnosis",
         blocks=[
