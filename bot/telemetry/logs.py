@@ -53,9 +53,22 @@ def configure_logging(
             ],
         )
     )
+    handler.addFilter(_told_shortly)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+
+
+def _told_shortly(record: logging.LogRecord) -> bool:
+    """What was no HTTP is one quiet line: the server says it was an error of its own, with where in its parser, and
+    whoever scans our port would fill the disk with that."""
+    kind = record.exc_info[0] if record.exc_info else None
+    if kind is None or kind.__module__ != "aiohttp.http_exceptions":
+        return True
+    record.levelno, record.levelname = logging.INFO, logging.getLevelName(logging.INFO)
+    record.msg, record.args = f"a request that could not be read was refused: {kind.__name__}", ()
+    record.exc_info = record.exc_text = None
+    return logging.getLogger().isEnabledFor(logging.INFO)
 
 
 def _texts(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

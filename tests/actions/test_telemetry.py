@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import io
 import json
@@ -12,10 +13,13 @@ from urllib.parse import quote
 
 import pytest
 import structlog
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.telemetry import REDACTED, Redactor, configure_logging
+from tests.fakes.patience import PATIENCE_S
 
 SECRET = "hunter2/s€cret+value"
 
@@ -198,3 +202,20 @@ def test_logs_for_people_are_one_line_each(log: io.StringIO) -> None:
     assert "event=connecting" in line
     assert "host=web-1" in line
     assert SECRET not in line
+
+
+@pytest.mark.parametrize("level", ["info", "warning"])
+async def test_what_is_no_http_is_one_quiet_line(log: io.StringIO, level: str) -> None:
+    configure_logging(Redactor([]), level=level, as_json=True, stream=log)
+    async with TestServer(web.Application()) as server:
+        reader, writer = await asyncio.open_connection(server.host, server.port)
+        writer.write(b"GET / HTTP/1.1\r\nAuthorization: " + b"a" * 20_000 + b"\r\n\r\n")
+        writer.write_eof()
+        await asyncio.wait_for(reader.read(), timeout=PATIENCE_S)
+        writer.close()
+        await writer.wait_closed()
+    told = [json.loads(line) for line in log.getvalue().splitlines() if "aiohttp.server" in line]
+    assert all(one["level"] == "info" and "exception" not in one for one in told)
+    assert [one["event"].partition(":")[0] for one in told] == (
+        ["a request that could not be read was refused"] if level == "info" else []
+    )
