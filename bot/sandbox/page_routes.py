@@ -23,6 +23,8 @@ from bot.sandbox.workspace import Workspace
 
 PAGE_FOLDER = Path(__file__).parent / "page"
 _SERVED = {".html", ".js", ".css", ".svg", ".png", ".woff2"}
+_PNG = b"\x89PNG\r\n\x1a\n"
+"""How a picture begins: the only files that are more than text to a browser."""
 _HEADERS = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
@@ -149,9 +151,10 @@ class PageRoutes:
             raise web.HTTPNotFound from None
         name = "".join(one if one.isascii() and (one.isalnum() or one in "._-") else "_" for one in file.name)
         headers = {**_HEADERS, "Content-Disposition": f'attachment; filename="{name}"'}
-        return web.Response(
-            body=file.content or b"", content_type="text/plain", charset="utf-8", headers=headers
-        )
+        content = file.content or b""
+        if content.startswith(_PNG):
+            return web.Response(body=content, content_type="image/png", headers=headers)
+        return web.Response(body=content, content_type="text/plain", charset="utf-8", headers=headers)
 
     async def _act(self, request: web.Request) -> web.StreamResponse:
         if request.headers.get("X-Sandbox") != "1" or request.content_type != "application/json":

@@ -95,6 +95,22 @@ async def test_a_file_is_downloaded_as_plain_text(
         assert await response.text() == "<script>1</script>"
 
 
+async def test_a_picture_is_one_by_its_bytes_and_not_by_its_name(
+    slack: Sandbox, browser: aiohttp.ClientSession, client: AsyncWebClient
+) -> None:
+    png = b"\x89PNG\r\n\x1a\n and more"
+    for name, content in (("chart.png", png), ("evil.png", b"<script>1</script>")):
+        await client.files_upload_v2(channel=INCIDENTS, filename=name, content=content)
+    await slack.until(lambda: len(slack.messages(INCIDENTS)) == 2)
+    shown = await _get(browser, f"page/messages?channel={INCIDENTS}&as={ALICE}")
+    kinds = {}
+    for message in shown["messages"]:
+        (file,) = message["files"]
+        async with browser.get(file["url"]) as response:
+            kinds[file["name"]] = response.content_type
+    assert kinds == {"chart.png": "image/png", "evil.png": "text/plain"}
+
+
 async def test_home_is_shown_and_the_app_told(
     slack: Sandbox, browser: aiohttp.ClientSession, app: Recorder
 ) -> None:

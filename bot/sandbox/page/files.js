@@ -1,11 +1,11 @@
-/** Owns files in messages: name, size, the text inside, download. */
+/** Owns files in messages: name, size, the picture or text inside, download. */
 import { h } from "./dom.js";
 import { icon } from "./icons.js";
 import { toast } from "./toast.js";
 
 const FOLDED_LINES = 8;
 
-/** A file as a node: text is shown folded, and whole once somebody asks. */
+/** A file as a node: a picture is shown, text is shown folded, and whole once somebody asks. */
 export function fileNode(file) {
   const url = localAddress(file.url);
   const preview = file.preview ?? "";
@@ -59,9 +59,20 @@ export function fileNode(file) {
           )
         : null,
     ),
+    url && file.mimetype === "image/png"
+      ? h("img", { class: "file-picture", src: url, alt: file.alt_txt || file.name, onload: stayAtTheEnd })
+      : null,
     preview ? h("div", { class: isCut ? "file-preview cut" : "file-preview" }, text) : null,
     preview && isCut ? fold : null,
   );
+}
+
+/** A picture gets its height late; whoever was at the end of what they read still is. */
+function stayAtTheEnd({ target }) {
+  const scroller = target.closest(".scroller");
+  if (!scroller) return;
+  const below = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight;
+  if (below <= target.offsetHeight + 40) scroller.scrollTop = scroller.scrollHeight;
 }
 
 async function whole(file, url, preview) {
