@@ -17,7 +17,7 @@ from bot.errors import AlreadyDecided, BadInput, NotFound, NotPermitted
 from bot.intake.diagnosed import DiagnosisAsked, DiagnosisId, DiagnosisJudged, DiagnosisMade
 from bot.intake.incident import Incident, RunbookSuggested
 from tests.actions.kubernetes_ground import Ground, ground
-from tests.engine.house import ALICE, BOB, EVE, House, catalog, dial_step, runbook
+from tests.engine.house import ALICE, BOB, EVE, House, catalog, dial_step, no_clusters, runbook
 from tests.engine.killing import Cut
 from tests.fakes.dials import World
 
@@ -292,3 +292,27 @@ async def test_old_news_are_not_looked_into_when_the_catalog_changes(tmp_path: P
     assert not is_wanted(incident, files(there, workload=None), opened_at)
     assert not is_wanted(incident, files(there, "ask"), opened_at)
     assert not any(isinstance(one, DiagnosisAsked) for one in incident.events)
+
+
+async def test_what_breaks_while_looking_is_told_as_well_without_its_inside(
+    tmp_path: Path, there: Ground
+) -> None:
+    house = await house_of(tmp_path, there, "ask")
+    incident = await house.page()
+
+    def broken() -> Any:
+        raise RuntimeError("hunter2 is the password")
+
+    told = []
+    for clusters in (no_clusters, broken):
+        house.worker.looker.clusters = clusters
+        before = len(told)
+        await house.operations.diagnosing.ask(incident.incident_id, ALICE)
+        incident = await house.until_incident(
+            incident.incident_id, lambda one, n=before: len(made_of(one)) > n
+        )
+        told = [one.sentence for one in made_of(incident)]
+    assert told[0] == "nothing could be read: this house has no cluster"
+    assert told[1].startswith("nothing could be read: something unexpected happened (reference ")
+    assert not [one for one in incident.diagnoses if one.is_open or one.can_be_judged]
+    await house.close()
