@@ -213,19 +213,21 @@ def place_of(facts: Facts, catalog: Catalog) -> Place:
 
 
 def fitting(found: Diagnosis, incident: Incident, catalog: Catalog) -> tuple[FittingStep, ...]:
-    """The runbooks that fit what was found, best first. The words compared are those of the class, which are ours:
-    what a log says recommends nothing."""
-    top = found.top
-    if top is None or top.kind == HEALTHY:
-        return ()
-    facts = replace(incident.facts, title="", symptom=symptoms_of(top.kind), runbook="")
-    steps = []
-    for one in next_steps(catalog, facts=facts, source=incident.opened.origin.source):
-        runbook = catalog.runbooks.get(RunbookName(one.runbook))
-        if not one.evaluable or runbook is None or all(step.type == "diagnose" for step in runbook.steps):
-            continue
-        steps.append(FittingStep(runbook=one.runbook, step=runbook.steps[0].name, why=one.why))
-    return tuple(steps[:MOST_STEPS])
+    """The runbooks that fit what was found, best first; those for the most likely finding before those for the others.
+
+    The words compared are those of the classes, which are ours: what a log says recommends nothing.
+    """
+    source = incident.opened.origin.source
+    steps: dict[str, FittingStep] = {}
+    for kind in dict.fromkeys(one.kind for one in found.findings if one.kind != HEALTHY):
+        facts = replace(incident.facts, title="", symptom=symptoms_of(kind), runbook="")
+        for one in next_steps(catalog, facts=facts, source=source):
+            runbook = catalog.runbooks.get(RunbookName(one.runbook))
+            if not one.evaluable or runbook is None or all(step.type == "diagnose" for step in runbook.steps):
+                continue
+            step = FittingStep(runbook=one.runbook, step=runbook.steps[0].name, why=one.why)
+            steps.setdefault(one.runbook, step)
+    return tuple(steps.values())[:MOST_STEPS]
 
 
 def _is_open(incident: Incident, diagnosis_id: DiagnosisId) -> bool:

@@ -11,12 +11,19 @@ from pathlib import Path
 
 from bot.sandbox.cluster.kinds import Json
 from bot.sandbox.cluster.server import Cluster
+from bot.sandbox.cluster.world import Change
 from bot.sandbox.demo.payments import SLOW_CPU, Answer
 
 CONTEXT, NAMESPACE, NAME = "demo", "payments", "payment-api"
 RELEASES = ("2.3.0", "2.4.0")
 BAD_RELEASE = "2.5.0"
 """Its pods run, and never get ready."""
+BAD_LOG = (
+    "payment-api 2.5.0 starting",
+    "config: ledger is at ledger-v2.payments.svc",
+    "not ready: dial tcp: lookup ledger-v2.payments.svc on 10.96.0.10:53: no such host",
+)
+"""What they say: the release asks for a name that nobody has."""
 USUAL_PODS = 3
 USUAL_LOAD = 165
 """Per cent of one pod's time."""
@@ -50,6 +57,7 @@ class PaymentApi:
         pace.stop_after_s = self._ready_after_s / 2
         pace.apart_s = self._ready_after_s / 2
         self.cluster.never_ready(NAMESPACE, NAME, image=_image(BAD_RELEASE))
+        self.cluster.world.listen(self._complains)
 
     async def stop(self) -> None:
         """Close the cluster; harmless when it never started."""
@@ -131,6 +139,13 @@ class PaymentApi:
                 f"cpu          {self.cpu} %",
             )
         )
+
+    def _complains(self, change: Change) -> None:
+        """A pod of the bad release says why it does not get ready, as soon as it is there."""
+        if change.plural != "pods" or change.type != "ADDED":
+            return
+        if change.new.body["spec"]["containers"][0]["image"] == _image(BAD_RELEASE):
+            self.cluster.write_log(NAMESPACE, change.place[1], *BAD_LOG)
 
     def _deploy(self, release: str, *, replicas: int) -> None:
         self.cluster.deployment(
