@@ -156,7 +156,8 @@ def welcome(world: World) -> str:
   3. Watch “payments” at the top turn healthy, and the page resolve itself.
 
   The same in a cluster: “Overload payment-api” asks you to scale it from 3 pods to 5, “Bad deploy” to roll back a
-  release that never gets ready. The cluster is a stand-in on this machine; kubectl believes in it, too:
+  release that never gets ready; “Look into it” on its card says why. The cluster is a stand-in on this machine, and
+  kubectl believes in it, too:
   kubectl --kubeconfig {world.folder.kubeconfig} get pods
 
   Then try: the menu under a suggestion (switch-provider needs two people: act as Bob), Edit on add-workers after
