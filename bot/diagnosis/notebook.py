@@ -17,6 +17,9 @@ from bot.errors import BotError
 from bot.runs.plan import JsonObject
 from bot.telemetry import Redactor
 
+_SHORT = 200
+"""Texts up to this length are redacted once: the pods of a workload hold the same thousands of words each."""
+
 
 @dataclass(kw_only=True)
 class Notebook:
@@ -33,6 +36,7 @@ class Notebook:
     _events: list[Item] = field(default_factory=list)
     """Chosen from only at the end: which of them concern the workload is not known before its pods are."""
     _gaps: dict[Gap, None] = field(default_factory=dict)
+    _known: dict[str, str] = field(default_factory=dict)
 
     def evidence(self) -> Evidence:
         """As far as it came."""
@@ -82,7 +86,7 @@ class Notebook:
 
     def add(self, item: Item) -> None:
         """Put any item among them."""
-        body, text = self.redactor.tree(keeping.cleaned(item.body)), self._redacted(item.text)
+        body, text = self._tree(keeping.cleaned(item.body)), self._redacted(item.text)
         kept = replace(
             item, id=self._redacted(item.id), source=self._redacted(item.source), body=body, text=text
         )
@@ -92,5 +96,17 @@ class Notebook:
         """Those of one kind, without events."""
         return (one for one in self._items if one.kind == kind)
 
+    def _tree(self, value: Any) -> Any:
+        """What the redactor makes of every text in it."""
+        if isinstance(value, str):
+            return self._redacted(value)
+        if isinstance(value, dict):
+            return {self._redacted(key): self._tree(one) for key, one in value.items()}
+        return [self._tree(one) for one in value] if isinstance(value, list) else value
+
     def _redacted(self, text: str) -> str:
-        return self.redactor.redact(text)[0]
+        if len(text) > _SHORT:
+            return self.redactor.redact(text)[0]
+        if text not in self._known:
+            self._known[text] = self.redactor.redact(text)[0]
+        return self._known[text]
