@@ -38,6 +38,7 @@ _CONTAINER: Shape = {
     "resources": {"limits": dict, "requests": dict},
     "env": [{"name": str, "valueFrom": {"configMapKeyRef": _NAMED, "secretKeyRef": _NAMED}}],
     "envFrom": [_FROM],
+    "ports": [{"name": str}],
 }
 _VOLUME: Shape = {
     "name": str,
@@ -106,7 +107,9 @@ SHAPES: Mapping[str, Shape] = MappingProxyType(
             "lastTimestamp": str,
             "eventTime": str,
         },
-        "Service": {"spec": {"selector": _WORDS}},
+        "Neighbour": {"spec": {"template": _TEMPLATE}},
+        "References": {"named": [str], "missing": [re.compile(r"(configmap|secret|serviceaccount) .+")]},
+        "Service": {"spec": {"selector": _WORDS, "ports": [{"targetPort": (int, str)}]}},
         "Endpoints": {"subsets": [{"addresses": list, "notReadyAddresses": list}]},
         "Ingress": {
             "spec": {

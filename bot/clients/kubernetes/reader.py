@@ -72,13 +72,16 @@ class ClusterReader:
         page: Query = ()
         while True:
             answer = await self._read(path, (*query, ("limit", PAGE), *page), timeout_s)
-            items, facts = answer.body.get("items"), answer.body.get("metadata")
-            if answer.status == 404 or not isinstance(facts, dict):
+            items, facts = answer.body.get("items") or [], answer.body.get("metadata")
+            if answer.status == 404 or not isinstance(facts, dict) or not isinstance(items, list):
                 raise ActionFailed(f"{self.cluster} has no collection {path}: {answer.said}")
-            found += items or []
+            found += items
             if not facts.get("continue"):
                 return Listed(items=tuple(found), version=str(facts.get("resourceVersion", "")))
-            page = (("continue", facts["continue"]),)
+            following = (("continue", str(facts["continue"])),)
+            if following == page:
+                raise ActionFailed(f"{self.cluster} gives the same page of {path} again and again")
+            page = following
 
     async def log(self, path: str, query: Query, *, limit_bytes: int) -> str:
         """What a container wrote, at most this much of it; bytes that are no text become U+FFFD. Raises like `get`."""

@@ -111,7 +111,8 @@ def _is_alike(one: str, other: str) -> bool:
 def _is_next_door(evidence: Evidence, selector: dict[str, str]) -> bool:
     """Another workload of the namespace has such pods."""
     for other in evidence.of("Neighbour"):
-        labels = other.spec["template"]["metadata"]["labels"]
+        template = other.spec.get("template") or {}
+        labels = (template.get("metadata") or {}).get("labels") or {}
         if all(labels.get(key) == value for key, value in selector.items()):
             return True
     return False
