@@ -299,6 +299,7 @@ async def _wire(
             redactor=redactor,
             clock=clock,
             numbers=metrics,
+            opining=opining,
         ),
         clock=clock,
         erred=lambda where: numbers.count("runbook_worker_errors_total", where=where),

@@ -157,13 +157,18 @@ class Diagnosing:
 
         async def once() -> None:
             incident = await self.ledger.incident(incident_id)
-            _, made = _made(incident, diagnosis_id)
-            step = next((one for one in made.steps if one.runbook == runbook), None)
+            found, made = _made(incident, diagnosis_id)
+            fits = next((one for one in made.steps if one.runbook == runbook), None)
+            opined = found.opinion.steps if found.opinion is not None else ()
+            step = fits or next((one for one in opined if one.runbook == runbook), None)
             if step is None:
                 raise BadInput(f"this diagnosis does not recommend {runbook[:60]!r}")
             if incident.was_proposed(runbook, since=made):
                 raise AlreadyDecided(f"{runbook} is proposed already", hint="look further down in the thread")
-            why = (f"fits the diagnosis: {called(made.finding)}", *step.why)
+            if fits:
+                why = (f"fits the diagnosis: {called(made.finding)}", *step.why)
+            else:
+                why = ("a model would go on with it", *(f"it says: {words}" for words in step.why))
             await self.starting.choose_on(incident, runbook, caller, why=why)
 
         await again(once)

@@ -6,6 +6,9 @@ Reading is safe to do again. So there is no record that it began: whoever finds 
 makes it, after a crash as well, and the append on the incident's version keeps a second report out. Words to the
 thread never wait for it, and a storm of pages does not become a storm of reads: only a few look at a time.
 
+Where a model is set, it is asked for its opinion after that, in nobody's way: the findings stand in the thread already.
+An opinion that a crash took is gone, for the next request may cost as much as the first.
+
 By itself it asks where the catalog says `diagnose: auto`, and for a deployment that its pipeline reports unless the
 catalog says `off`; only while the news is fresh, so that neither a restart nor a changed catalog looks into every old
 incident there is.
@@ -33,6 +36,7 @@ from bot.diagnosis.place import Place
 from bot.diagnosis.sources import Numbers, Source
 from bot.engine.clock import Clock
 from bot.engine.ledger import Change, Ledger
+from bot.engine.opining import Opining, given
 from bot.engine.recording import ref_of
 from bot.engine.starting import again
 from bot.errors import BotError
@@ -51,6 +55,8 @@ BUDGET_S = 4.0
 """Of the five seconds in which the report shall stand in the thread, what reading may take."""
 AT_ONCE = 4
 """How many look at the same time."""
+ASKING_AT_ONCE = 2
+"""How many ask a model at the same time; those take much longer, and are waited for by nobody."""
 FRESH = timedelta(minutes=10)
 """How long after the news of an incident it is still looked into by itself."""
 MOST_STEPS = 3
@@ -73,6 +79,9 @@ class Looker:
     numbers: Numbers | None = None
     """Metrics around the start; None where there is no Prometheus."""
     budget_s: float = BUDGET_S
+    opining: Opining | None = None
+    """Where a model's opinion comes from; None where no model is set."""
+    _asking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(ASKING_AT_ONCE))
     _places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
 
     def wants(self, incident: Incident) -> bool:
@@ -96,7 +105,7 @@ class Looker:
             if not _is_open(incident, diagnosis_id):
                 return
             began = time.monotonic()
-            made, files = await self._made(incident, diagnosis_id)
+            made, files, looked = await self._made(incident, diagnosis_id)
             made = replace(made, duration_s=round(time.monotonic() - began, 3))
 
             async def once() -> None:
@@ -106,10 +115,38 @@ class Looker:
                     await self.ledger.append(Change(incident=now, incident_events=(event,), artifacts=files))
 
             await again(once)
+        # The findings are told; a model's opinion comes when it comes, and is not asked for again after a crash.
+        if looked is not None and self.opining is not None:
+            await self._opine(incident_id, diagnosis_id, *looked, self.opining)
+
+    async def _opine(
+        self,
+        incident_id: IncidentId,
+        diagnosis_id: DiagnosisId,
+        found: Diagnosis,
+        place: Place,
+        opining: Opining,
+    ) -> None:
+        async with self._asking:
+            began = time.monotonic()
+            told = await opining.on(found, place)
+        if told.opinion is None:
+            return
+        made, files = given(told.opinion, diagnosis_id, found)
+        made = replace(made, duration_s=round(time.monotonic() - began, 3))
+
+        async def once() -> None:
+            now = await self.ledger.incident(incident_id)
+            one = now.diagnosis(diagnosis_id)
+            if one is not None and one.opinion is None:
+                event = replace(made, at=self.clock.now())
+                await self.ledger.append(Change(incident=now, incident_events=(event,), artifacts=files))
+
+        await again(once)
 
     async def _made(
         self, incident: Incident, diagnosis_id: DiagnosisId
-    ) -> tuple[DiagnosisMade, tuple[Artifact, ...]]:
+    ) -> tuple[DiagnosisMade, tuple[Artifact, ...], tuple[Diagnosis, Place] | None]:
         catalog, now = self.catalog(), self.clock.now()
         try:
             place = place_of(incident.facts, catalog)
@@ -122,16 +159,19 @@ class Looker:
                 sources=self._beside(incident, catalog),
             )
         except BotError as problem:
-            return _nothing_read(diagnosis_id, now, problem.message), ()
+            return _nothing_read(diagnosis_id, now, problem.message), (), None
         except Exception:  # whatever a cluster says, the thread gets an answer; said with a reference
             reference = uuid4().hex[:8]
             log.exception("look-broke", incident=incident.incident_id, reference=reference)
-            return _nothing_read(
-                diagnosis_id, now, f"something unexpected happened (reference {reference})"
-            ), ()
+            return (
+                _nothing_read(diagnosis_id, now, f"something unexpected happened (reference {reference})"),
+                (),
+                None,
+            )
         report, evidence = found.artifacts()  # of evidence that the redactor has gone over
         steps = fitting(found, incident, catalog)
-        return _told(found, diagnosis_id, now, report, evidence, steps), (report, evidence)
+        told = _told(found, diagnosis_id, now, report, evidence, steps)
+        return told, (report, evidence), None if found.has_read_nothing else (found, place)
 
     def _beside(self, incident: Incident, catalog: Catalog) -> tuple[Source, ...]:
         """What is known beside the cluster: the alert itself, what was done before, the service's metrics."""

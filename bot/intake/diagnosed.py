@@ -1,6 +1,7 @@
 """The diagnoses of an incident: asked for, made, judged; what the journal keeps of each.
 
     DiagnosisAsked ──▶ DiagnosisMade ──▶ DiagnosisJudged
+                             └─────────▶ OpinionGiven, where a model is set
 
 What is between asked and made only reads, so whoever finds one asked for and not made, after a crash too, makes it.
 The report and the evidence are files beside the journal; what the thread, the statistics and a note at the pager need
@@ -89,7 +90,41 @@ class DiagnosisJudged(Event):
     """With what right."""
 
 
-DiagnosisEvent = DiagnosisAsked | DiagnosisMade | DiagnosisJudged
+@dataclass(frozen=True, kw_only=True)
+class OpinedCause:
+    """A cause that a model takes for likely, with words of the evidence that were found to stand there."""
+
+    cause: str
+    belief: str
+    quote: str
+    evidence_id: str
+    against: str = ""
+    """Words of the evidence that speak against it, where it named any."""
+    against_id: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpinionGiven(Event):
+    """What a model says of a diagnosis, as far as it holds; in `nothing`, why it says nothing. Changes no finding."""
+
+    diagnosis_id: DiagnosisId
+    model: str
+    nothing: str = ""
+    summary: str = ""
+    causes: tuple[OpinedCause, ...] = ()
+    steps: tuple[FittingStep, ...] = ()
+    """Runbooks it would go on with, all of which the rules would propose."""
+    struck: tuple[str, ...] = ()
+    """What of its answer does not hold, each with why."""
+    report: ArtifactRef | None = None
+    record: ArtifactRef | None = None
+    """The opinion as data, with what the model had read besides the evidence."""
+    requests: int = 0
+    tokens: int = 0
+    duration_s: float = 0.0
+
+
+DiagnosisEvent = DiagnosisAsked | DiagnosisMade | DiagnosisJudged | OpinionGiven
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +134,7 @@ class IncidentDiagnosis:
     asked: DiagnosisAsked
     made: DiagnosisMade | None = None
     judged: DiagnosisJudged | None = None
+    opinion: OpinionGiven | None = None
 
     @property
     def id(self) -> DiagnosisId:

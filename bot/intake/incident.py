@@ -19,6 +19,7 @@ from bot.intake.diagnosed import (
     DiagnosisJudged,
     DiagnosisMade,
     IncidentDiagnosis,
+    OpinionGiven,
 )
 from bot.runs.events import Actor, Asked, Escalation, Event, IncidentId, ProposalId, RunId
 from bot.runs.plan import JsonObject, Plan
@@ -265,6 +266,7 @@ EVENTS: Mapping[tuple[str, int], type[Event]] = {
     ("diagnosis-asked", 1): DiagnosisAsked,
     ("diagnosis-made", 1): DiagnosisMade,
     ("diagnosis-judged", 1): DiagnosisJudged,
+    ("opinion-given", 1): OpinionGiven,
 }
 
 IncidentEvent = (
@@ -435,6 +437,8 @@ def _changed(incident: Incident, event: IncidentEvent) -> Incident:  # noqa: C90
             return _diagnosis(incident, event.diagnosis_id, made=event)
         case DiagnosisJudged():
             return _diagnosis(incident, event.diagnosis_id, judged=event)
+        case OpinionGiven():
+            return _diagnosis(incident, event.diagnosis_id, opinion=event)
         case _:
             assert_never(event)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bot.intake.diagnosed import DiagnosisAsked, DiagnosisEvent, DiagnosisJudged, DiagnosisMade
+from bot.intake.diagnosed import DiagnosisAsked, DiagnosisEvent, DiagnosisJudged, DiagnosisMade, OpinionGiven
 from bot.intake.incident import Incident, IncidentChanged, IncidentOpened
 from bot.slack.message import Message, metadata_of
 from bot.slack.views import diagnosis as views
+from bot.slack.views import opinion as opinions
 from bot.slack.views.drawn import Drawn
 
 
@@ -32,6 +33,8 @@ class DiagnosisThread:
                 one = self.incident.diagnosis(event.diagnosis_id)
                 if one is not None and one.made is not None:
                     yield self._message(f"judged:{version}", views.judged_line(event, one.made), version)
+            case OpinionGiven():
+                yield from self._opined(event, version)
 
     def _made(self, event: DiagnosisMade, version: int) -> Iterator[Message]:
         one = self.incident.diagnosis(event.diagnosis_id)
@@ -52,6 +55,27 @@ class DiagnosisThread:
                 text=views.file_line(event),
                 artifacts=(event.report,),
                 metadata=metadata_of(key, incident_id=self.incident.incident_id, version=version),
+            )
+
+    def _opined(self, event: OpinionGiven, version: int) -> Iterator[Message]:
+        one = self.incident.diagnosis(event.diagnosis_id)
+        assert one is not None
+        assert one.made is not None
+        incident_id, is_over = self.incident.incident_id, self.incident.is_resolved
+        proposed = frozenset(
+            step.runbook for step in event.steps if self.incident.was_proposed(step.runbook, since=one.made)
+        )
+        step = opinions.proposable(event, one.made, proposed, is_over=is_over)
+        view = opinions.opinion(event, incident_id=incident_id, proposed=proposed, step=step)
+        yield self._message(f"opinion:{event.diagnosis_id}", view, version, live=bool(step))
+        if event.report is not None:
+            key = f"opinion-file:{event.diagnosis_id}"
+            yield Message(
+                key=key,
+                place="thread",
+                text=opinions.file_line(event),
+                artifacts=(event.report,),
+                metadata=metadata_of(key, incident_id=incident_id, version=version),
             )
 
     def _message(self, key: str, view: Drawn, version: int, *, live: bool = False) -> Message:

@@ -30,6 +30,7 @@ delivered, and the same call says how to go on.
     asked:V                         who wants to know what is wrong
     diagnosis:ID                    what was found; live until it is judged and nothing of it can be proposed
     diagnosis-file:ID               the whole report
+    opinion:ID, opinion-file:ID     what a model says of it; live while a step that it names can be proposed
     judged:V                        who said that it was right or wrong
     end:RUN:V                       how it ended; live while it offers to undo what stands, or another runbook
 
@@ -60,7 +61,7 @@ from heapq import merge
 
 from bot.catalog.schema import Runbook
 from bot.engine.ports import ClickRef, Tail
-from bot.intake.diagnosed import DiagnosisAsked, DiagnosisJudged, DiagnosisMade
+from bot.intake.diagnosed import DiagnosisAsked, DiagnosisJudged, DiagnosisMade, OpinionGiven
 from bot.intake.incident import (
     Incident,
     IncidentChanged,
@@ -174,7 +175,7 @@ class _Talk:
                 yield self._message(f"not-told:{version}", history.pager_not_told(event.reason), version)
             case SuggestionWithdrawn():
                 yield from self._withdrawn(event, version)
-            case DiagnosisAsked() | DiagnosisMade() | DiagnosisJudged():
+            case DiagnosisAsked() | DiagnosisMade() | DiagnosisJudged() | OpinionGiven():
                 yield from DiagnosisThread(incident=self.incident).says(event, version)
             case _:
                 return

@@ -13,6 +13,8 @@ from bot.intake.diagnosed import (
     DiagnosisJudged,
     DiagnosisMade,
     FittingStep,
+    OpinedCause,
+    OpinionGiven,
 )
 from bot.intake.incident import (
     Candidate,
@@ -378,6 +380,38 @@ OF_INCIDENTS: tuple[Event, ...] = (
         really="connection-refused",
         words="the database was down",
         permission=BY_GROUP,
+    ),
+    OpinionGiven(
+        at=at(14),
+        diagnosis_id=DIAGNOSIS,
+        model="gpt-5",
+        summary="It needs more memory than its limit.",
+        causes=(
+            OpinedCause(
+                cause="the cache grew",
+                belief="likely",
+                quote="cache: 900 MiB <!channel>",
+                evidence_id="log/api-1/app",
+                against="restartCount: 0",
+                against_id="pod/api-1",
+            ),
+        ),
+        steps=(FittingStep(runbook="scale-out", step="scale", why=("it spreads the load",)),),
+        struck=("the disk is full: there is no evidence “node/n9”",),
+        report=ArtifactRef(name="opinion-api.md", media_type="text/markdown", digest="ab" * 32, size=700),
+        record=ArtifactRef(
+            name="opinion-api.json",
+            media_type="application/json",
+            digest="cd" * 32,
+            size=4_000,
+            is_shown=False,
+        ),
+        requests=3,
+        tokens=24_000,
+        duration_s=11.5,
+    ),
+    OpinionGiven(
+        at=at(15), diagnosis_id=DIAGNOSIS, model="gpt-5", nothing="its endpoint is busy (429)", requests=8
     ),
 )
 OF_DEPLOYMENTS: tuple[Event, ...] = (

@@ -34,6 +34,7 @@ _MOVING = (
     ),
     # Told only where it took long enough to notice, which a busy machine decides.
     (re.compile(r"(\): (?:done|failed|outcome unknown)(?: by itself)?) in \d+(\.\d+)? s:"), r"\1:"),
+    (re.compile(r"\b\d+ tokens?\b"), "N tokens"),
     (re.compile(r"\b(in|after|within) \d+(\.\d+)? s\b"), r"\1 T"),
     (re.compile(r"\b([a-z]+)-[b-df-hj-np-tv-z0-9]{8,10}-[b-df-hj-np-tv-z0-9]{5}\b"), r"\1-POD"),
 )

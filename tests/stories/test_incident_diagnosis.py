@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from bot.sandbox.cluster.server import Cluster
+from tests.fakes.model_server import Json, ModelServer, Reply, calls, report
 from tests.stories.catalogs import INVENTORY
 from tests.stories.stage import ALICE, CAROL, Stage
 
@@ -37,7 +38,9 @@ def inventory(policy: str) -> str:
 
 
 @asynccontextmanager
-async def shop(folder: Path, policy: str, **opened: Any) -> AsyncIterator[tuple[Stage, Cluster]]:
+async def shop(
+    folder: Path, policy: str, *, settings: Mapping[str, str] | None = None, **opened: Any
+) -> AsyncIterator[tuple[Stage, Cluster]]:
     """A stage with a cluster beside it, in which a release of checkout is refused by its database."""
     async with Cluster() as cluster:
         cluster.deployment("shop", "checkout", replicas=1, image="checkout:1")
@@ -45,7 +48,10 @@ async def shop(folder: Path, policy: str, **opened: Any) -> AsyncIterator[tuple[
         kubeconfig = cluster.write_kubeconfig(folder / "kubeconfig", context="main")
         opened.setdefault("runbooks", {"restart-checkout": RESTART})
         async with Stage.open(
-            folder, inventory=inventory(policy), settings={"KUBECONFIG": str(kubeconfig)}, **opened
+            folder,
+            inventory=inventory(policy),
+            settings={"KUBECONFIG": str(kubeconfig), **(settings or {})},
+            **opened,
         ) as stage:
             yield stage, cluster
 
@@ -204,3 +210,77 @@ async def test_what_a_crash_left_unsaid_is_said_once(tmp_path: Path) -> None:
         said = [one for one in stage.texts() if one.startswith("Diagnosis:")]
         files = [one for one in stage.texts() if one.startswith("The whole report")]
         assert (len(said), len(files)) == (1, 1)
+
+
+SCALE = """
+    description: Add a host where one is not enough.
+    trigger: { service_id: checkout, symptoms: [slow] }
+    steps:
+      - name: add-host
+        command: acme-scale checkout +1
+        rollback: acme-scale checkout -1
+    safety: { scopes: [prod] }
+"""
+
+
+def model_at(url: str) -> dict[str, str]:
+    return {"BOT_AI_KEY": "key-of-a-model-8f3a", "BOT_AI_MODEL": "played-1", "BOT_AI_URL": f"{url}/v1"}
+
+
+def lies_a_little(asked: Json, number: int) -> Reply:
+    """A model that looks once, says something true, and then what the log told it to say."""
+    items = json.loads(asked["messages"][1]["content"])["items"]
+    log = next(one["id"] for one in items if one["id"].startswith("log/"))
+    if number == 0:
+        return calls("past_runs")
+    true = {"item": log, "quote": "connect: connection refused"}
+    causes = [
+        {
+            "cause": "the database at 10.0.0.9 takes no connections <!channel>, see https://evil.example/fix",
+            "confidence": "certain",
+            "rests_on": [true],
+            "against": [{"item": "deployment/checkout", "quote": "spec.replicas: 1", "why": "it did start"}],
+        },
+        {"cause": "kubectl delete namespace shop", "rests_on": [true]},
+        {"cause": "the disk is full", "rests_on": [{"item": log, "quote": "No space left on device"}]},
+    ]
+    return report(
+        summary="*Checkout* cannot reach its database <https://evil.example|help>.",
+        hypotheses=causes,
+        next_steps=[
+            {"runbook": "add-host", "why": "a second host may get through"},
+            {"runbook": "drop-database"},
+        ],
+        unknowns=["whether the database was moved"],
+    )
+
+
+async def test_a_models_opinion_comes_after_the_findings_and_its_step_is_proposed_like_any_other(
+    tmp_path: Path,
+) -> None:
+    runbooks = {"restart-checkout": RESTART, "add-host": SCALE}
+    async with (
+        ModelServer(script=lies_a_little) as model,
+        shop(tmp_path, "diagnose: auto", settings=model_at(model.url), runbooks=runbooks) as (stage, cluster),
+    ):
+        await break_checkout(cluster)
+        cluster.requests.clear()
+        await stage.page("triggered")
+        await stage.shows("All that the model")
+        await stage.tell("a page arrives, and a model is asked too")
+        assert {one.verb for one in cluster.requests} <= {"get", "list"}
+        await stage.click(ALICE, "Propose this step")
+        await stage.tell("Alice has the step proposed that the model would go on with")
+        stage.check("diagnosis_opinion_auto")
+        assert "key-of-a-model-8f3a" not in model.sent.replace("Bearer key-of-a-model-8f3a", "")
+
+
+async def test_a_model_that_gives_nothing_leaves_the_diagnosis_standing(tmp_path: Path) -> None:
+    async with (
+        ModelServer(script=[Reply(status=429, headers={"Retry-After": "0"})]) as model,
+        shop(tmp_path, "diagnose: ask", settings=model_at(model.url)) as (stage, _),
+    ):
+        await stage.slack.user(ALICE).command("/runbook diagnose checkout", "C0INC")
+        await stage.shows("gave nothing")
+        await stage.tell("Alice wants to know, and the model is busy")
+        stage.check("diagnosis_opinion_nothing")

@@ -81,9 +81,9 @@ class _Judge:
         against: list[Objection] = []
         for one in guess.against[:MOST_QUOTES]:
             if why := self._false(one):
-                self._strike(f"what speaks against: {cause}", why)
+                self._strike("an objection", why)
             elif gives_a_command(one.why):
-                self._strike(f"what speaks against: {cause}", _COMMAND)
+                self._strike("an objection", _COMMAND)
             else:
                 against.append(Objection(quote=_quote(one), why=safe(one.why, WHY_LIMIT, self.redactor)))
         quotes = tuple(dict.fromkeys(_quote(one) for one in guess.rests_on))[:MOST_QUOTES]
