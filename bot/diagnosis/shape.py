@@ -15,8 +15,8 @@ Shape = re.Pattern[str] | type | tuple[type, ...] | Mapping[str, "Shape"] | list
 """What a text is made of, a type, the keys of a mapping (absent and null are fine), or the one shape of every member
 of a list."""
 
-NAME = re.compile(r"[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?")
-"""Of an object or a container: it ends up in paths, and in commands that people copy."""
+NAME = re.compile(r"(?:[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?)?")
+"""Of an object or a container: it ends up in paths, and in commands that people copy. References may name nothing."""
 
 _WORDS: Shape = {"*": str}
 _NUMBER = (int, float)

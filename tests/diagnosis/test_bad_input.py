@@ -311,6 +311,15 @@ def with_odd(value: Any, path: tuple[Any, ...], odd: Any) -> Any:
     return copy
 
 
+def test_what_real_objects_leave_out_or_empty_is_no_oddity() -> None:
+    pod = crashing().items["pod/api-1"].body
+    for less in ({"imagePullSecrets": [{}, {"name": ""}]}, {"volumes": None}, {"serviceAccountName": ""}):
+        assert is_shaped("Pod", {**pod, "spec": {**pod["spec"], **less}})
+    assert is_shaped("Pod", {"metadata": {"name": "api-1", "labels": None}})
+    assert is_shaped("Event", {"metadata": {"name": "api-1.17f"}, "lastTimestamp": None, "eventTime": None})
+    assert not is_shaped("Pod", {"metadata": {"name": ""}})
+
+
 def test_whatever_has_the_shape_of_an_object_makes_no_finding_fall() -> None:
     chance = random.Random(7)
     kept = 0
