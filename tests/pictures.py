@@ -23,6 +23,7 @@ from tests.stories.demo_world import open_world, press, text_says
 from tests.stories.stage import ALICE, BOB, CAROL, Stage
 from tests.stories.test_commands import SEVERAL, TYPED
 from tests.stories.test_failing import THREE
+from tests.stories.test_incident_diagnosis import break_checkout, shop
 from tests.stories.test_metric_checks import WAIT, checked
 from tests.stories.test_schedules import clearing
 
@@ -186,6 +187,17 @@ async def schedule(folder: Path) -> None:
             await keep(page, "schedule")
 
 
+async def diagnosis(folder: Path) -> None:
+    """What is wrong with a release, in whose words, and what fits."""
+    async with shop(folder, "diagnose: auto") as (stage, cluster):
+        await break_checkout(cluster, says="dial tcp 10.0.0.9:5432: connect: connection refused")
+        await stage.page("triggered")
+        await stage.rest()
+        async with opened(stage.slack.page_url, height=1300) as page:
+            await open_thread(page)
+            await keep_from(page, "a connection is refused", "diagnosis")
+
+
 async def left_steps(folder: Path) -> None:
     """The walk back stopped at the second step."""
     async with Stage.open(folder, runbooks={"three": THREE}) as stage:
@@ -211,6 +223,7 @@ PICTURES: dict[str, Callable[[Path], Awaitable[None]]] = {
     "break-glass": break_glass,
     "end": end,
     "schedule": schedule,
+    "diagnosis": diagnosis,
     "left-steps": left_steps,
 }
 

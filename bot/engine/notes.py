@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from bot.diagnosis.findings.classes import called
 from bot.intake.diagnosed import DiagnosisMade
 from bot.intake.foreign import line
 from bot.intake.incident import Incident, IncidentChanged
@@ -131,7 +132,7 @@ def _diagnosed(incident: Incident, made: DiagnosisMade) -> str:
     if made.quote:
         said.append(f"“{_unlinked(made.quote)}” (from {line(made.evidence_id)}).")
     if made.others:
-        said.append(f"Also seen: {', '.join(map(line, made.others[:_SHOWN]))}.")
+        said.append(f"Also seen: {', '.join(line(called(kind)) for kind in made.others[:_SHOWN])}.")
     if incident.permalink:
         said.append(f"The report is in the thread: {incident.permalink}")
     return " ".join(said)

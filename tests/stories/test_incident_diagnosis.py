@@ -56,7 +56,7 @@ async def shop(
             yield stage, cluster
 
 
-async def break_checkout(cluster: Cluster) -> None:
+async def break_checkout(cluster: Cluster, *, says: str = REFUSED) -> None:
     """A release whose pod never gets ready, because its database refuses it."""
     cluster.never_ready("shop", "checkout", image="checkout:2")
     cluster.deployment("shop", "checkout", replicas=1, image="checkout:2")
@@ -66,7 +66,7 @@ async def break_checkout(cluster: Cluster) -> None:
 
     await cluster.until(lambda: bool(late()))
     for pod in late():
-        cluster.write_log("shop", pod["metadata"]["name"], REFUSED)
+        cluster.write_log("shop", pod["metadata"]["name"], says)
 
 
 async def answers_after_the_suggestion(stage: Stage, cluster: Cluster) -> None:
