@@ -311,3 +311,33 @@ def test_prometheus_may_be_in_the_clear_without_a_token_only() -> None:
         "http://p /",
     ):
         assert "BOT_PROMETHEUS_URL cannot be used" in refusal(SOCKET | {"BOT_PROMETHEUS_URL": url})
+
+
+def test_no_model_is_asked_without_a_key_and_none_without_a_name() -> None:
+    bare = Settings.load(SOCKET)
+    assert (bare.ai_key.get_secret_value(), bare.ai_model, bare.ai_url) == ("", "", "")
+    assert (bare.ai_seconds, bare.ai_requests, bare.ai_tokens) == (60, 8, 100_000)
+    assert "BOT_AI_MODEL is missing" in refusal(SOCKET | {"BOT_AI_KEY": "sk-1"})
+    settings = Settings.load(SOCKET | {"BOT_AI_KEY": "sk-1-two-3", "BOT_AI_MODEL": "qwen/qwen3:32b"})
+    assert (settings.ai_provider, settings.ai_model) == ("openai", "qwen/qwen3:32b")
+    assert "sk-1-two-3" in settings.secret_values()
+    assert "sk-1-two-3" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("variable", "text"),
+    [
+        ("BOT_AI_URL", "http://models.acme.example/v1"),
+        ("BOT_AI_URL", "https://user:pass@models.acme.example"),
+        ("BOT_AI_URL", "models.acme.example"),
+        ("BOT_AI_MODEL", "a model"),
+        ("BOT_AI_PROVIDER", "somebody"),
+        ("BOT_AI_SECONDS", "4"),
+        ("BOT_AI_REQUESTS", "0"),
+        ("BOT_AI_TOKENS", "1e9"),
+        ("BOT_AI_KEY", "two words"),
+    ],
+)
+def test_what_a_model_is_reached_with_is_held_to_the_careful_side(variable: str, text: str) -> None:
+    given = {"BOT_AI_KEY": "sk-1", "BOT_AI_MODEL": "m"} | {variable: text}
+    assert f"{variable} cannot be used" in refusal(SOCKET | given)
