@@ -44,6 +44,7 @@ def status_answer(rows: Sequence[RunRow], links: Links) -> str:
     return listed(
         f"*{text.count(len(rows), 'run')} not over*",
         [f"• {open_line(row, links.get(row.incident_id, ''))}" for row in rows],
+        rest="My Home shows first what waits for you; `/runbook cancel` lists those of a channel.",
     )
 
 

@@ -216,7 +216,10 @@ def cancel_form(ref: ids.StartRef, *, rows: Sequence[RunRow]) -> JsonObject:
     ]
     if len(rows) > OPTIONS:
         blocks.append(
-            context(f"{len(rows) - OPTIONS} older ones are left out: cancel them in their threads.")
+            context(
+                f"{len(rows) - OPTIONS} older ones are left out: cancel them in their threads, or by the beginning "
+                "of their id with `/runbook cancel RUN`."
+            )
         )
     return modal(
         title="Cancel a run",
