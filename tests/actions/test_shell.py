@@ -15,6 +15,7 @@ from bot.clients.command import Output, Ran, command_of, wire_line
 from bot.clients.local import run_local
 from bot.errors import ActionFailed, ActionRetry, BadInput, NotPermitted
 from tests.fakes.actions import STAGING, Bench, Told, catalog, short
+from tests.fakes.patience import PATIENCE_S
 from tests.fakes.processes import wait_for
 from tests.fakes.ssh_server import Answer, FakeHost
 
@@ -182,11 +183,13 @@ async def test_a_full_pool_waits_for_a_connection_to_become_free(tmp_path: Path)
     async with FakeHost(tmp_path, answers={"slow": Answer(keeps_running=True)}) as fake:
         pool = fake.pool(connections=1)
         stop = asyncio.Event()
-        first = asyncio.create_task(pool.run(fake.at("a"), "slow", timeout_s=20, stop=stop))
+        first = asyncio.create_task(pool.run(fake.at("a"), "slow", timeout_s=PATIENCE_S, stop=stop))
         await fake.started.wait()
         with pytest.raises(ActionRetry, match="nothing was sent"):
             await pool.run(fake.at("c"), "never", timeout_s=0.05, stop=asyncio.Event())
-        second = asyncio.create_task(pool.run(fake.at("b"), "quick", timeout_s=20, stop=asyncio.Event()))
+        second = asyncio.create_task(
+            pool.run(fake.at("b"), "quick", timeout_s=PATIENCE_S, stop=asyncio.Event())
+        )
         await asyncio.sleep(0)
         assert fake.commands == ["slow"]
         stop.set()
@@ -198,7 +201,7 @@ async def test_a_full_pool_waits_for_a_connection_to_become_free(tmp_path: Path)
 async def test_a_stop_while_connecting_starts_nothing(tmp_path: Path) -> None:
     async with FakeHost(tmp_path) as fake:
         pool, stop = fake.pool(), asyncio.Event()
-        running = asyncio.create_task(pool.run(fake.at(), "uptime", timeout_s=20, stop=stop))
+        running = asyncio.create_task(pool.run(fake.at(), "uptime", timeout_s=PATIENCE_S, stop=stop))
         await asyncio.sleep(0)
         stop.set()
         with pytest.raises(ActionFailed, match="before anything was sent"):
@@ -220,7 +223,7 @@ async def test_a_dry_run_logs_in_and_starts_nothing(tmp_path: Path) -> None:
 
 async def test_a_local_command_sees_none_of_our_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-not-for-you")
-    ran = await run_local("env", timeout_s=10, stop=asyncio.Event())
+    ran = await run_local("env", timeout_s=PATIENCE_S, stop=asyncio.Event())
     assert ran.status == 0
     assert "xoxb" not in ran.output
     assert "PATH=" in ran.output
@@ -228,20 +231,20 @@ async def test_a_local_command_sees_none_of_our_environment(monkeypatch: pytest.
 
 async def test_a_local_command_that_outlives_its_deadline_is_dead_with_its_children(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
-    ran = await run_local(f"sleep 300 & echo $! > {pids}; sleep 300", timeout_s=0.3, stop=asyncio.Event())
+    ran = await run_local(f"sleep 300 & echo $! > {pids}; sleep 300", timeout_s=2, stop=asyncio.Event())
     assert (ran.ending, ran.is_dead) == ("deadline", True)
     child = int(pids.read_text())
     # Its signals are sent; the kernel may take a moment to deliver them to the child.
-    await asyncio.to_thread(wait_for, lambda: not is_running(child), "the child ending", seconds=2)
+    await asyncio.to_thread(wait_for, lambda: not is_running(child), "the child ending")
 
 
 async def test_a_local_command_joins_stderr_in_order_and_keeps_its_status() -> None:
-    ran = await run_local("echo a; echo b >&2; echo c; exit 4", timeout_s=10, stop=asyncio.Event())
+    ran = await run_local("echo a; echo b >&2; echo c; exit 4", timeout_s=PATIENCE_S, stop=asyncio.Event())
     assert (ran.ending, ran.status, ran.output) == ("exited", 4, "a\nb\nc\n")
 
 
 async def test_a_local_command_that_kills_itself_is_told() -> None:
-    ran = await run_local("kill -9 $$", timeout_s=10, stop=asyncio.Event())
+    ran = await run_local("kill -9 $$", timeout_s=PATIENCE_S, stop=asyncio.Event())
     assert (ran.ending, ran.signal) == ("signalled", "KILL")
 
 
