@@ -10,6 +10,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -65,9 +66,14 @@ def say(what: str) -> None:
             for number in range(100_000):
                 put(f"line {number}")
         case "wait":
-            put("waiting")
-            sys.stdout.flush()
-            signal.pause()
+            _wait()
+
+
+def _wait() -> None:
+    put("waiting")
+    sys.stdout.flush()
+    while True:  # `signal.pause` would sleep through a signal that came just before it
+        time.sleep(0.05)
 
 
 group = LazyGroup(name="t", table={"say": (f"{__name__}:say", "Say.")})

@@ -8,14 +8,20 @@ from datetime import UTC, datetime, timedelta
 
 
 class StoryClock:
-    """The bot's clock. What sleeps until a moment wakes when the moment is pushed past."""
+    """The bot's clock. What sleeps until a moment wakes when the moment is pushed past.
+
+    By itself it passes with the event loop's time, which a busy machine does not make longer.
+    """
 
     def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._began = datetime.now(UTC) - timedelta(seconds=self._loop.time())
         self._ahead = timedelta()
         self._pushed = asyncio.Event()
+        self._awaited: list[datetime] = []
 
     def now(self) -> datetime:
-        return datetime.now(UTC) + self._ahead
+        return self._began + timedelta(seconds=self._loop.time()) + self._ahead
 
     def push(self, by: timedelta) -> None:
         """Let this much time pass at once."""
@@ -23,7 +29,23 @@ class StoryClock:
         pushed, self._pushed = self._pushed, asyncio.Event()
         pushed.set()
 
+    def push_to_next(self, within: timedelta) -> None:
+        """Let time pass to the next moment that somebody waits for, where it is as near as that."""
+        now = self.now()
+        left = min(self._awaited, default=now + 2 * within) - now
+        if left <= within:
+            self.push(max(left, timedelta(0)))
+
     async def wait(self, signal: asyncio.Event, until: datetime | None) -> None:
+        if until is not None:
+            self._awaited.append(until)
+        try:
+            await self._wait(signal, until)
+        finally:
+            if until is not None:
+                self._awaited.remove(until)
+
+    async def _wait(self, signal: asyncio.Event, until: datetime | None) -> None:
         while not signal.is_set():
             left_s = None if until is None else (until - self.now()).total_seconds()
             if left_s is not None and left_s <= 0:

@@ -222,9 +222,9 @@ class Stage:
 
     # ------------------------------------------------------------ looking
 
-    async def tell(self, moment: str) -> None:
+    async def tell(self, moment: str, *, patient_for: timedelta = PUSH) -> None:
         """Wait for rest, then write down what people see now that they did not see before."""
-        await self.rest()
+        await self.rest(patient_for=patient_for)
         self.reading.write_down(moment)
 
     def check(self, name: str) -> None:
@@ -247,15 +247,18 @@ class Stage:
                 await self.pause()
         await self.rest(while_running=True)
 
-    async def rest(self, *, while_running: bool = False) -> None:
-        """Until nothing is left to be done or said before somebody acts, or a step that runs goes on."""
+    async def rest(self, *, while_running: bool = False, patient_for: timedelta = PUSH) -> None:
+        """Until nothing is left to be done or said before somebody acts, or a step that runs goes on.
+
+        Time is pushed only to what is waited for anyway, and no further at once than anybody is `patient_for`.
+        """
         async with asyncio.timeout(PATIENCE_S):
             looks = 0
             while not await self._is_at_rest(while_running=while_running):
                 await asyncio.sleep(LOOK_EVERY_S)
                 looks += 1
                 if looks % LOOKS_BEFORE_A_PUSH == 0:
-                    self.clock.push(PUSH)
+                    self.clock.push_to_next(patient_for)
 
     async def runs(self) -> list[Run]:
         """Every run, oldest first."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from tests.stories.catalogs import FLUSH, HEAL, INVENTORY
 from tests.stories.stage import ALICE, BOB, Stage
 
+HALF_A_MINUTE = timedelta(seconds=31)
 SLOW = """
     description: Rebuild the search index.
     trigger: { service_id: checkout, symptoms: [latency] }
@@ -84,12 +85,14 @@ async def test_a_rate_limit_delays_words_and_says_nothing_twice(tmp_path: Path) 
         stage.host.prints("redis-cli FLUSHDB", "OK\n")
         stage.slack.faults.rate_limit("chat.postMessage", retry_after_s=30)
         await stage.page("triggered")
-        await stage.rest()
+        await stage.rest(patient_for=HALF_A_MINUTE)
         stage.slack.faults.rate_limit("chat.postMessage", retry_after_s=30)
         stage.slack.faults.rate_limit("chat.update", retry_after_s=30)
         stage.slack.faults.lose_answer("chat.postMessage")
         await stage.click(ALICE, "Approve")
-        await stage.tell("Slack asks for patience, loses an answer, and everything is said once")
+        await stage.tell(
+            "Slack asks for patience, loses an answer, and everything is said once", patient_for=HALF_A_MINUTE
+        )
         stage.check("rate_limited")
 
 
