@@ -114,6 +114,8 @@ def _pod(body: Json) -> Json:
 
 def _pod_status(status: Json, *, is_placed: bool) -> Json:
     told = {one["type"]: one for one in status.get("conditions") or ()}
+    waiting = " ".join(one["name"] for one in status.get("containerStatuses") or () if not one["ready"])
+    unready = {"reason": "ContainersNotReady", "message": f"containers with unready status: [{waiting}]"}
     since = min(
         [one["lastTransitionTime"] for one in told.values() if "lastTransitionTime" in one], default=SINCE
     )
@@ -132,6 +134,7 @@ def _pod_status(status: Json, *, is_placed: bool) -> Json:
             "status": "True" if is_so else "False",
             "lastProbeTime": None,
             "lastTransitionTime": since,
+            **(unready if kind in ("Ready", "ContainersReady") and is_placed and not is_so else {}),
             **told.pop(kind, {}),
         }
         for kind, is_so in usual.items()

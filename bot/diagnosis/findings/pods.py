@@ -117,6 +117,12 @@ def is_ready(pod: Item) -> bool:
     return pod.condition("Ready").get("status") == "True"
 
 
+def unready_words(pod: Item) -> str:
+    """What the cluster says of why it does not serve; that it does not, where it says no more."""
+    said = pod.condition("Ready")
+    return str(said.get("message") or said.get("reason") or said.get("status") or "")
+
+
 def has_left(pod: Item) -> bool:
     """Whether it is history: over, or thrown out and replaced by another."""
     return is_over(pod) or pod.status.get("phase") == "Failed"

@@ -13,6 +13,7 @@ from bot.diagnosis.findings.pods import (
     counted,
     is_about,
     is_over,
+    unready_words,
 )
 
 _THROWN_OUT = ("Evicted", "Preempting", "Terminated", "NodeShutdown", "Shutdown")
@@ -50,7 +51,9 @@ def probes(evidence: Evidence) -> Iterator[Finding]:
                 title=f"{one.where} runs and does not get ready",
                 confidence="certain" if ready else "possible",
                 reason="its readiness probe fails, so it gets no traffic" if ready else "nothing says why",
-                quotes=(quote(*ready[-1]),) if ready else (quote(one.pod, "False"),),
+                quotes=(quote(*ready[-1]),)
+                if ready
+                else (quote(one.pod, unready_words(one.pod) or one.name),),
                 look_at=kubectl(evidence, f"logs {one.pod.name} -c {one.name}"),
                 about=one.name,
             )

@@ -7,7 +7,7 @@ from difflib import SequenceMatcher
 
 from bot.diagnosis.evidence import Evidence, Item
 from bot.diagnosis.findings.base import Finding, kubectl, quote
-from bot.diagnosis.findings.pods import counted
+from bot.diagnosis.findings.pods import counted, is_over, is_ready, unready_words
 
 _IDENTITY = (
     *("app", "app.kubernetes.io/name", "app.kubernetes.io/component", "app.kubernetes.io/instance"),
@@ -59,23 +59,24 @@ def _without_endpoints(evidence: Evidence, service: Item) -> Finding:
         for port in container.get("ports") or ()
     }
     unknown = [port for port in ports if not port.isdigit() and port != "None" and port not in known]
+    late = next((pod for pod in evidence.of("Pod") if not is_over(pod) and not is_ready(pod)), None)
+    quoted = quote(service, service.name)
     if not wanted:
-        reason, words = f"{evidence.subject.words} asks for no pod now", service.name
+        reason = f"{evidence.subject.words} asks for no pod now"
     elif unknown and any(evidence.of("Pod")):
-        reason, words = f"its target port {unknown[0]} is no port of its pods", unknown[0]
+        reason, quoted = f"its target port {unknown[0]} is no port of its pods", quote(service, unknown[0])
     elif ready:
-        reason, words = (
-            "it selects the right pods, and the cluster lists none of them behind it",
-            service.name,
-        )
+        reason = "it selects the right pods, and the cluster lists none of them behind it"
     else:
-        reason, words = "it selects the right pods, and none of them is ready", service.name
+        reason = "it selects the right pods, and none of them is ready"
+        if late is not None and unready_words(late):
+            quoted = quote(late, unready_words(late))
     return Finding(
         kind="service-without-endpoints",
         title=f"service {service.name} has no pod that is ready behind it",
         confidence="certain",
         reason=reason,
-        quotes=(quote(service, words),),
+        quotes=(quoted,),
         look_at=kubectl(evidence, f"get endpoints {service.name}"),
         about=service.name,
     )
