@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
@@ -30,6 +30,7 @@ from bot.cli.output import (
 
 if TYPE_CHECKING:
     from bot.engine.records import Records
+    from bot.intake.trust import ClassNumbers
     from bot.journal.sqlite import SqliteJournal
     from bot.runs.statistics import ActionNumbers, Statistics
 
@@ -76,20 +77,22 @@ def stats(
     """Count what became of each action: approved unchanged, edited, rejected, undone, and how long people took.
 
     An action that people always approved unchanged, often enough and without any trouble, is named as a candidate for
-    running without a decision; whether to tag it is decided in Git.
+    running without a decision; whether to tag it is decided in Git. Below stands how often diagnoses were right, by the
+    class of failure they named.
     """
     from bot.journal.base import NumbersQuery
     from bot.runs.statistics import CANDIDATE_FROM
 
     query = NumbersQuery(since=since, service=service, action=action)
 
-    async def work(_: SqliteJournal, records: Records) -> Statistics:
-        return await records.statistics(query, candidate_from=at_least or CANDIDATE_FROM)
+    async def work(_: SqliteJournal, records: Records) -> tuple[Statistics, tuple[ClassNumbers, ...]]:
+        counted = await records.statistics(query, candidate_from=at_least or CANDIDATE_FROM)
+        return counted, () if action else await records.trust(since=since, service=query.service)
 
-    found = reading(path, work)
-    if not found.actions and (name := also_called(service)):
+    found, classes = reading(path, work)
+    if not found.actions and not classes and (name := also_called(service)):
         query = replace(query, service=name)
-        found = reading(path, work)
+        found, classes = reading(path, work)
     if picture is not None:
         _draw(found, picture)
     if as_json:
@@ -97,10 +100,51 @@ def stats(
             {
                 "actions": [asdict(one) for one in found.actions],
                 "candidates": [one.action for one in found.candidates],
+                "diagnoses": [asdict(one) for one in classes],
             }
         )
         return
     _put(found, empty="no step fits" if service or action or since else "no step yet")
+    _put_classes(classes)
+
+
+def _put_classes(classes: Sequence[ClassNumbers]) -> None:
+    """How right diagnoses were, class by class; nothing where none was made."""
+    if not classes:
+        return
+    put_line()
+    put_heading("Diagnoses by what they named, and what people said of them")
+    put_table(_CLASSES, [_class_row(one) for one in classes], empty="")
+    enough = [one.finding for one in classes if not one.shortfalls()]
+    if enough:
+        put_line()
+        put_heading("Right often enough to let a runbook begin by itself: runbookctl promote --finding")
+        for name in enough:
+            put_line("  ", Marked(name, "good"))
+
+
+def _class_row(one: ClassNumbers) -> tuple[Cell, ...]:
+    from bot.runs.statistics import bar
+
+    share = f"{bar(one.right_share, width=6)} {one.right} of {one.judged}" if one.judged else None
+    return (
+        Marked(one.finding, "good" if not one.shortfalls() else ""),
+        one.made,
+        share,
+        one.right_when_certain or None,
+        one.missed or None,
+        ", ".join(f"{count} × {name}" for name, count in one.really) or None,
+    )
+
+
+_CLASSES = (
+    Column("named"),
+    Column("made", is_number=True),
+    Column("right, of those judged"),
+    Column("when certain", is_number=True),
+    Column("missed", is_number=True),
+    Column("what it really was"),
+)
 
 
 def _draw(found: Statistics, file: Path) -> None:

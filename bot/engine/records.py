@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from bot.errors import NotFound
 from bot.intake import incident as incidents
 from bot.intake.incident import Incident
+from bot.intake.trust import ClassNumbers, numbers_of
 from bot.journal.base import HistoryQuery, Journal, NumbersQuery
 from bot.journal.reads import history
 from bot.runs.events import IncidentId, RunId
@@ -53,6 +55,16 @@ class Records:
     async def statistics(self, query: NumbersQuery, *, candidate_from: int = CANDIDATE_FROM) -> Statistics:
         """What the record says about each action."""
         return statistics(await self.journal.numbers(query), candidate_from=candidate_from)
+
+    async def trust(self, *, since: datetime | None = None, service: str = "") -> tuple[ClassNumbers, ...]:
+        """What people said of diagnoses, class by class; `service` as the catalog names it, "" for all."""
+        recorded = await self.journal.diagnoses(since=since)
+        if not service:
+            return numbers_of(recorded)
+        ids = {incidents.id_of(one.stream) for one in recorded}
+        rows = await self.journal.incident_rows(tuple(ids))
+        theirs = {incidents.stream_of(row.incident_id) for row in rows if row.service == service}
+        return numbers_of(recorded, streams=theirs)
 
     async def _records(self, run_ids: Sequence[RunId]) -> list[RunRecord]:
         """Those of these runs that there are; two reads for every `AT_ONCE` of them, and nobody waits for more."""

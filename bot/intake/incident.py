@@ -370,6 +370,11 @@ def stream_of(incident_id: IncidentId) -> str:
     return f"incident-{incident_id}"
 
 
+def id_of(stream: str) -> IncidentId:
+    """The incident whose stream this is."""
+    return IncidentId(stream.partition("-")[2])
+
+
 def fold(events: Sequence[Event], incident: Incident | None = None) -> Incident:
     """The incident these events make, from nothing or on top of an earlier fold."""
     if incident is None:

@@ -323,6 +323,9 @@ class Journal(Protocol):
     async def release_lease(self, name: str, *, owner: str) -> None:
         """Give a lease back early."""
 
+    async def diagnoses(self, *, since: datetime | None = None) -> tuple[Recorded, ...]:
+        """What diagnoses said and what people said of them, of all incidents, from `since` on, in order of time."""
+
     async def heads(self, streams: Sequence[str]) -> dict[str, tuple[int, str]]:
         """Version and hash of each stream's last event; of the audit chain too under the name `audit`.
         A stream that does not exist is left out."""

@@ -14,6 +14,7 @@ from bot.engine.operations import Operations
 from bot.engine.simulation.story import simulate
 from bot.engine.starting import Start
 from bot.errors import BadInput, NotFound, NotPermitted
+from bot.intake.trust import LOOK_BACK
 from bot.journal.base import NumbersQuery, RunRow
 from bot.runs.policy import Caller
 from bot.slack import commands, ids, text
@@ -120,8 +121,10 @@ class Commands:
 
     async def _stats(self, service: str) -> str:
         name = self._operations.entitlement.service_named(service).name if service else ""
-        found = await self._operations.records.statistics(NumbersQuery(service=name))
-        return numbers_answer(found, service=name)
+        records = self._operations.records
+        found = await records.statistics(NumbersQuery(service=name))
+        classes = await records.trust(since=self._operations.clock.now() - LOOK_BACK, service=name)
+        return numbers_answer(found, service=name, classes=classes)
 
     async def _simulate(self, command: Command) -> str:
         # One at a time: each is a whole engine for a moment.

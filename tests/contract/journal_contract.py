@@ -11,6 +11,7 @@ from typing import TypeVar
 import pytest
 
 from bot.errors import BadInput, JournalUnavailable, VersionConflict
+from bot.intake.diagnosed import DiagnosisId, DiagnosisMade
 from bot.journal.base import (
     Batch,
     Delivery,
@@ -434,6 +435,30 @@ class JournalContract:
         (there,) = await journal.numbers(NumbersQuery(service="search"))
         assert (there.action, there.steps, there.edited) == ("resize", 1, 1)
         assert await journal.numbers(NumbersQuery(service="' OR 1=1 --")) == ()
+
+    async def test_what_diagnoses_said_is_found_in_all_incidents_and_nothing_else(
+        self, journal: Journal
+    ) -> None:
+        def made(minutes: float) -> DiagnosisMade:
+            return DiagnosisMade(
+                at=at(minutes),
+                diagnosis_id=DiagnosisId("d1"),
+                subject="s",
+                sentence="…",
+                finding="oom-killed",
+            )
+
+        for number, minutes in (("1", 5), ("2", 3), ("3", 1)):
+            write = Write(
+                stream=f"incident-{number}", expected_version=0, events=(made(minutes), reminded(9))
+            )
+            await journal.append(Batch(writes=(write,)))
+        found = await journal.diagnoses(since=at(2))
+        assert [(one.stream, one.event) for one in found] == [
+            ("incident-2", made(3)),
+            ("incident-1", made(5)),
+        ]
+        assert len(await journal.diagnoses()) == 3
 
     async def test_a_stored_file_comes_back_by_its_digest(self, journal: Journal) -> None:
         file = Artifact(name="out.bin", media_type="application/octet-stream", body=bytes(range(256)))

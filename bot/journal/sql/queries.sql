@@ -14,6 +14,10 @@ INSERT INTO events (stream, version, position, name, v, at, body, hash) VALUES (
 SELECT stream, version, position, name, v, at, body, hash FROM events
 WHERE stream = ? AND version > ? ORDER BY version
 
+-- name: diagnoses
+SELECT stream, version, position, name, v, at, body, hash FROM events
+WHERE name IN ('diagnosis-made', 'diagnosis-judged') AND at >= ? ORDER BY at, position
+
 -- name: streams
 SELECT stream, MAX(version) FROM events GROUP BY stream ORDER BY stream
 

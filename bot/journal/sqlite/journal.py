@@ -141,6 +141,12 @@ class SqliteJournal:
         )
         return {stream: self._decoded(events) for stream, events in found.items() if events}
 
+    async def diagnoses(self, *, since: datetime | None = None) -> tuple[Recorded, ...]:
+        """See `Journal.diagnoses`."""
+        return self._decoded(
+            await self._reader.perform(lambda connection: queries.diagnoses(connection, since=since))
+        )
+
     def _decoded(self, found: Sequence[chain.EventRecord]) -> tuple[Recorded, ...]:
         return tuple(_recorded(record, self._codec.decode(_text(record))) for record in found)
 

@@ -35,6 +35,12 @@ def stream_events(connection: sqlite3.Connection, stream: str, *, after_version:
     return [EventRecord(*row) for row in rows]
 
 
+def diagnoses(connection: sqlite3.Connection, *, since: datetime | None) -> list[EventRecord]:
+    """The records of what diagnoses said and what was said of them, in order."""
+    rows = connection.execute(statements()["diagnoses"], ("" if since is None else stamp(since),))
+    return [EventRecord(*row) for row in rows]
+
+
 def all_events(connection: sqlite3.Connection) -> Iterator[EventRecord]:
     """Every record, streams one after another."""
     return (EventRecord(*row) for row in connection.execute(statements()["all_events"]))
