@@ -18,7 +18,7 @@ from bot.catalog.codes import is_warning
 from bot.catalog.commit import commit_of, is_dirty
 from bot.catalog.digests import catalog_digest
 from bot.catalog.inventory import read_inventory
-from bot.catalog.promotion import by_digest, read_promotions
+from bot.catalog.promotion import by_digest, read_promotions, trusts
 from bot.catalog.reading import read_document
 from bot.catalog.schema import Catalog
 from bot.catalog.source import Document
@@ -74,6 +74,7 @@ def check(root: Path, input_models: Mapping[str, type[BaseModel]]) -> Checked:
                 name: book.runbook for name, book in writing.books.items() if book.runbook is not None
             },
             "promotions": by_digest(evidence),
+            "trusts": trusts(evidence),
             "root": str(root.resolve()),
         }
     )

@@ -50,8 +50,8 @@ def standing(promotions: Sequence[Promotion], promotion: Promotion) -> Promotion
     )
 
 
-def _key(promotion: Promotion) -> tuple[str, str, str]:
-    return promotion.action, promotion.runbook, promotion.environment
+def _key(promotion: Promotion) -> tuple[str, str, str, str]:
+    return promotion.action, promotion.runbook, promotion.finding, promotion.environment
 
 
 def _place(before: Sequence[Promotion], promotion: Promotion) -> int | None:

@@ -265,6 +265,20 @@ class Metric(Frozen):
     """Which way a fix moves it."""
 
 
+class Trust(Frozen):
+    """Earned: a runbook, exactly as it was, may begin by itself where a diagnosis names this class for certain."""
+
+    finding: str
+    runbook: RunbookName
+    digest: str
+    environment: EnvironmentName
+    right: int = 0
+    """How often people said that the class was right when it was certain, of `judged` times they said anything."""
+    judged: int = 0
+    promoted_by: str = ""
+    promoted_at: str = ""
+
+
 class Limits(Frozen):
     """Bounds that hold for everyone; a tenant is the team that owns a service."""
 
@@ -298,6 +312,8 @@ class Catalog(Frozen):
     runbooks: Mapping[str, Runbook] = Field(default_factory=dict)
     promotions: Mapping[str, tuple[EnvironmentName, ...]] = Field(default_factory=dict)
     """Digest of an action or runbook to the environments that evidence has let it into."""
+    trusts: tuple[Trust, ...] = ()
+    """Which runbooks may begin by themselves on which findings."""
     digest: str = ""
     commit: str = ""
     """The Git commit of the catalog's folder, "" outside Git; "+dirty" is appended when files differ."""

@@ -15,14 +15,14 @@ from pydantic import BaseModel, ValidationError
 from bot.actions.base import INCIDENT_THREAD, Action, PlanScope
 from bot.catalog.params import parse_params
 from bot.catalog.placeholders import references
-from bot.catalog.schema import Catalog, Param, Rollback, Step
+from bot.catalog.schema import Catalog, Param, Rollback, Step, Trust
 from bot.catalog.templating import Unrenderable, render, render_tree
 from bot.engine.planning import plan_of
 from bot.errors import ActionError, BadInput, BotError, Refused
 from bot.intake.foreign import strings_in
 from bot.runs.events import IncidentId, StepKey
 from bot.runs.plan import JsonObject, Plan, Undo
-from bot.runs.policy import Policy, check_place, has_scopes, is_unattended, policy_of
+from bot.runs.policy import Policy, check_place, has_scopes, is_unattended, policy_of, trust_of
 from bot.runs.state import Run, StepState
 
 UNDO_WORDS_LIMIT = 200
@@ -92,7 +92,14 @@ class Maker:
             service=catalog.services.get(run.opened.service),
             environment=environment or run.environment,
             escalated=run.steps[key].escalated,
+            trust=self._trust(run, key, environment or run.environment),
         )
+
+    def _trust(self, run: Run, key: StepKey, environment: str) -> Trust | None:
+        """Trust is for the first step alone: what it brings about, the diagnosis did not see."""
+        if key != StepKey():
+            return None
+        return trust_of(self.catalog(), run.runbook, run.opened.on_finding, environment=environment)
 
     def scope(self, run: Run, *, key: str, timeout_s: float, risk: str | None = None) -> PlanScope:
         """What a plan for this run may look at; `key` names the step (or its undo) for ever."""

@@ -15,11 +15,10 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from bot.catalog.promotion import MIN_RIGHT
 from bot.intake.diagnosed import DiagnosisId, DiagnosisJudged, DiagnosisMade
 from bot.journal.base import Recorded
 
-MIN_RIGHT = 10
-"""Bad nights of which people said that the class was right: as many as an action needs to be a candidate for a tag."""
 MAX_WRONG = 0
 LOOK_BACK = timedelta(days=180)
 """What people said longer ago was said of other services, and of another bot."""
@@ -58,7 +57,7 @@ class ClassNumbers:
         if self.wrong > max_wrong:
             what = ", ".join(f"{count} × {name}" for name, count in self.really)
             really = f" (really: {what})" if what else ""
-            found.append(f"wrong {self.wrong} times where {max_wrong or 'none'} may be{really}")
+            found.append(f"wrong {_times(self.wrong)} where {max_wrong or 'none'} may be{really}")
         return tuple(found)
 
     def as_evidence(self) -> dict[str, object]:
@@ -137,10 +136,14 @@ def _numbers(finding: str, looks: Iterable[_Look], *, missed: int) -> ClassNumbe
     )
 
 
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
+
+
 def in_short(numbers: ClassNumbers) -> str:
     """What people said of it, in so many words: `right 9 of 10 times (really: 1 × dns-failure)`."""
     if not numbers.judged:
         return "nobody has said whether it was right" if numbers.made else "never named"
     what = ", ".join(f"{count} × {name}" for name, count in numbers.really)
     told = f"right {numbers.right} of {numbers.judged} times{f' (really: {what})' if what else ''}"
-    return f"{told}; missed {numbers.missed} times" if numbers.missed else told
+    return f"{told}; missed {_times(numbers.missed)}" if numbers.missed else told

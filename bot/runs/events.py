@@ -96,6 +96,8 @@ class Asked:
     catalog. Empty: then it expires."""
     override: tuple[str, ...] = ()
     """Who may break glass: run it without the approvers, with a reason."""
+    trust: str = ""
+    """Why nobody is asked, where a promotion trusts the diagnosis that the run began on; "" for any other reason."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,6 +162,14 @@ class Event:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OnFinding:
+    """A diagnosis that named a class of failure for certain, on which a run began by itself."""
+
+    diagnosis_id: str
+    finding: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunOpened(Event):
     """A run exists, with the runbook it will execute whatever the files say later."""
 
@@ -180,6 +190,8 @@ class RunOpened(Event):
     request: str = ""
     """Digest of the request that opened it, where its sender gave a key to repeat it by; the run's id follows from
     that key."""
+    on_finding: OnFinding | None = None
+    """Why nobody was asked to start it, where it began on a diagnosis that is trusted."""
 
 
 @dataclass(frozen=True, kw_only=True)

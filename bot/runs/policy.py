@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from bot.catalog.schema import Catalog, Rules, Runbook, Service, Step
+from bot.catalog.schema import Catalog, Rules, Runbook, Service, Step, Trust
 from bot.errors import NotPermitted, Refused
-from bot.runs.events import Actor, Asked, Permission, StepApproved, StepOverridden
+from bot.runs.events import Actor, Asked, OnFinding, Permission, StepApproved, StepOverridden
 from bot.runs.plan import Plan
 
 _T = TypeVar("_T")
@@ -82,6 +82,8 @@ class Policy:
     """Those it came to already, groups expanded; they decide besides the approvers."""
     override: tuple[str, ...] = ()
     """Who may break glass, groups expanded like the approvers; nobody unless the catalog names somebody."""
+    trust: Trust | None = None
+    """What lets it run without a decision where no tag does: then it must be safe as well, see `is_unattended`."""
 
     def decided_by(self, starters: Sequence[str]) -> Policy:
         """The same rules with everybody who may decide among the approvers; `starters` where these name nobody."""
@@ -102,7 +104,18 @@ class Policy:
             direct_message=self.direct_message,
             escalate_to=self.escalate_to,
             override=self.override,
+            trust=_trusted(self.trust) if unattended and self.trust is not None else "",
         )
+
+
+def _trusted(trust: Trust) -> str:
+    """Why nobody is asked, for people."""
+    who = f", by {trust.promoted_by}" if trust.promoted_by else ""
+    when = f" on {trust.promoted_at[:10]}" if trust.promoted_at else ""
+    return (
+        f"the diagnosis is certain that it is {trust.finding}, and {trust.runbook} is promoted to begin by itself on that "
+        f"in {trust.environment}{who}{when} (right {trust.right} of {trust.judged} times that people judged it)"
+    )
 
 
 def policy_of(
@@ -113,11 +126,13 @@ def policy_of(
     service: Service | None,
     environment: str,
     escalated: Collection[str] = (),
+    trust: Trust | None = None,
 ) -> Policy:
     """The rules in force for a step of a run; raises `NotPermitted` when the catalog no longer has the runbook.
 
     `escalated` are the entries that were asked since because nobody decided: those of them that today's catalog
-    still escalates to are approvers like the first.
+    still escalates to are approvers like the first. `trust` stands in for a tag that is not there (see `trust_of`);
+    it never outweighs what is.
     """
     today = catalog.runbooks.get(runbook.name)
     if today is None:
@@ -138,11 +153,16 @@ def policy_of(
     expanded, direct = expand(catalog, approvers, services=services)
     added, added_direct = expand(catalog, now_asked, services=services)
     both = [rules for _, rules in levels] + [step.rules, step.action_rules, runbook.rules]
+    least = max([rules.min_approvals or 1 for rules in both])
+    asks = _asks(step, current, catalog=catalog, environment=environment)
+    insists = _asks(step, current, catalog=catalog, environment=environment, is_trusted=True) or least > 1
+    trust = trust if asks and not insists else None
     return Policy(
-        asks=_asks(step, current, catalog=catalog, environment=environment),
+        asks=asks and trust is None,
+        trust=trust,
         approvers=expanded,
         source=source,
-        min_approvals=max([rules.min_approvals or 1 for rules in both]),
+        min_approvals=least,
         allow_self_approval=_self_approval([rules for _, rules in levels])
         and _self_approval([step.rules, step.action_rules, runbook.rules]),
         risk=_first([rules.risk for rules in both]) or "",
@@ -171,20 +191,38 @@ def _step_today(catalog: Catalog, today: Runbook, runbook: Runbook, step: Step) 
     return step.model_copy(update={"action_rules": action.action_rules if action else Rules()})
 
 
-def _asks(step: Step, current: Step, *, catalog: Catalog, environment: str) -> bool:
+def trust_of(
+    catalog: Catalog, runbook: Runbook, on_finding: OnFinding | None, *, environment: str
+) -> Trust | None:
+    """What of today's catalog lets this runbook, as it is, begin by itself on that finding in that environment."""
+    today = catalog.runbooks.get(runbook.name)
+    place = catalog.environments.get(environment)
+    if on_finding is None or today is None or today.digest != runbook.digest:
+        return None
+    if place is None or not place.auto_start:
+        return None
+    wanted = (on_finding.finding, runbook.name, runbook.digest, environment)
+    return next(
+        (one for one in catalog.trusts if (one.finding, one.runbook, one.digest, one.environment) == wanted),
+        None,
+    )
+
+
+def _asks(step: Step, current: Step, *, catalog: Catalog, environment: str, is_trusted: bool = False) -> bool:
+    """`is_trusted`: only what asks in so many words does."""
     if step.type == "diagnose":
         return False
     known = catalog.environments.get(environment)
     if known is not None and known.confirm_every_step:
         return True
-    return any(_asks_by(rules_of) for rules_of in (step, current))
+    return any(_asks_by(rules_of, is_trusted=is_trusted) for rules_of in (step, current))
 
 
-def _asks_by(step: Step) -> bool:
+def _asks_by(step: Step, *, is_trusted: bool) -> bool:
     said = [rules.requires_approval for rules in (step.rules, step.action_rules)]
     if True in said:
         return True
-    return False not in said
+    return False not in said and not is_trusted
 
 
 def _self_approval(levels: Sequence[Rules]) -> bool:
@@ -453,7 +491,15 @@ def is_unattended(policy: Policy, plan: Plan, *, dry_run: bool, scoped: bool) ->
     """Whether this step runs without a decision: tagged so in Git, and (where it changes something) scoped there."""
     if dry_run:
         return True
+    if policy.trust is not None and not _is_safe(policy, plan):
+        return False
     return not policy.asks and (scoped or not plan.changes)
+
+
+def _is_safe(policy: Policy, plan: Plan) -> bool:
+    """Whether a step may run on trust: what it changes can be taken back by a step, and its risk is not high."""
+    has_undo = plan.undo.kind not in ("none", "manual") or not plan.changes
+    return has_undo and (policy.risk or plan.risk) != "high"
 
 
 def has_scopes(runbook: Runbook, step: Step) -> bool:

@@ -66,7 +66,7 @@ def test_a_class_is_counted_with_what_it_really_was_and_what_others_missed() -> 
     assert (found.made, found.judged, found.right, found.wrong) == (6, 5, 4, 1)
     assert (found.right_when_certain, found.missed, found.people) == (3, 1, 2)
     assert found.really == (("dns-failure", 1),)
-    assert in_short(found) == "right 4 of 5 times (really: 1 × dns-failure); missed 1 times"
+    assert in_short(found) == "right 4 of 5 times (really: 1 × dns-failure); missed once"
     assert in_short(told.of("dns-failure")) == "never named"
 
 
@@ -90,7 +90,7 @@ def test_the_last_word_on_a_night_counts() -> None:
     [
         (10, 0, 0, ()),
         (9, 5, 0, ("right when certain 9 of 10 times",)),
-        (12, 0, 1, ("wrong 1 times where none may be (really: 1 × crash-loop)",)),
+        (12, 0, 1, ("wrong once where none may be (really: 1 × crash-loop)",)),
         (0, 0, 0, ("right when certain 0 of 10 times",)),
     ],
 )

@@ -358,6 +358,8 @@ def _call(one: Offer) -> str:
 
 def _unattended(one: Offer) -> Drawn:
     how = "Runs by itself, as a reviewed tag in the catalog says"
+    if one.asked.trust:
+        how = f"Runs without asking: {text.value(one.asked.trust, 400)}"
     if one.is_dry_run:
         how = "Dry run: nothing is changed"
     elif not one.plan.changes:
