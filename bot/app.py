@@ -58,6 +58,7 @@ from bot.engine.starting import Starting
 from bot.engine.stored import codec
 from bot.engine.suggesting import Suggester
 from bot.engine.timetable import Timetable
+from bot.engine.trusting import Trusting
 from bot.engine.worker import Worker
 from bot.intake.inbox import Self
 from bot.intake.incident import Incident
@@ -292,6 +293,7 @@ async def _wire(
         ),
         admission=admission,
         reception=reception,
+        trusting=Trusting(ledger=ledger, maker=maker, catalog=catalog, clock=clock),
         looker=Looker(
             ledger=ledger,
             catalog=catalog,

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from bot.cli import promote_finding
 from bot.cli.catalog import catalog_option, load_catalog
 from bot.cli.completion import actions, environments, runbooks
 from bot.cli.journal import journal_option, reading
@@ -36,6 +37,12 @@ _LONGEST_URL = 2000
     "--runbook", "runbook_name", metavar="NAME", shell_complete=runbooks, help="The runbook to promote."
 )
 @click.option(
+    "--finding",
+    metavar="CLASS",
+    default="",
+    help="With --runbook: let it begin by itself where a diagnosis names this class for certain.",
+)
+@click.option(
     "--env",
     "environment",
     metavar="ENV",
@@ -50,14 +57,15 @@ _LONGEST_URL = 2000
     type=click.IntRange(min=1),
     default=MIN_RUNS,
     show_default=True,
-    help="With --from-history: refused with fewer runs.",
+    help="With --from-history: refused with fewer runs. With --finding: nights on which it was right.",
 )
 @click.option(
     "--max-troubles",
     type=click.IntRange(min=0),
     default=MAX_TROUBLES,
     show_default=True,
-    help="With --from-history: refused with more steps that failed, were overridden or rolled back, or ended unknown.",
+    help="With --from-history: refused with more steps that failed, were overridden or rolled back, or ended unknown. "
+    "With --finding: times it was wrong.",
 )
 @click.option(
     "--days",
@@ -74,6 +82,7 @@ def promote(
     *,
     action_id: str | None,
     runbook_name: str | None,
+    finding: str,
     environment: str,
     evidence_url: str,
     from_history: bool,
@@ -89,14 +98,28 @@ def promote(
 
     It is bound to the digest of what it does. Edit the action and the promotion no longer holds: somebody has to look
     again and promote it again. Commit the file and have it reviewed like code; the bot reads it like the rest.
+
+    With --finding it is trust in a diagnosis: where one names CLASS for certain, the runbook begins by itself in ENV,
+    and its first step runs without asking, if every other rule lets it. The record of what people said of the class is
+    always attached; fewer than 10 bad nights on which it was right are not enough, whatever --min-runs says.
     """
     from bot.catalog.promoting import standing, with_promotion
     from bot.catalog.promotions_file import PromotionsFile
 
     catalog = load_catalog(folder)
-    made = _promotion(catalog, action_id, runbook_name, environment)
+    if finding and (action_id is not None or runbook_name is None):
+        raise click.UsageError("--finding is given with --runbook NAME")
+    made = (
+        promote_finding.promotion(catalog, finding, runbook_name or "", environment)
+        if finding
+        else _promotion(catalog, action_id, runbook_name, environment)
+    )
     evidence: dict[str, object] = {"url": _checked_url(evidence_url)}
-    if from_history:
+    if finding:
+        judged = reading(path, lambda _, records: promote_finding.record_of(records, finding, days))
+        promote_finding.refuse_below(judged, min_right=min_runs, max_wrong=max_troubles, days=days)
+        evidence["history"] = judged.as_evidence()
+    elif from_history:
         users = _users(catalog, made)
         record = reading(path, lambda journal, _: _record(journal, made.digest, users, days))
         _refuse_below(made, record.shortfalls(min_runs=min_runs, max_troubles=max_troubles), days)
@@ -232,7 +255,8 @@ def _who(folder: Path) -> str:
 def _told(promotion: Promotion) -> str:
     who = f" by {promotion.promoted_by}" if promotion.promoted_by else ""
     when = f" at {promotion.promoted_at}" if promotion.promoted_at else ""
-    return f"{promotion.action or promotion.runbook} was promoted to {promotion.environment}{who}{when}"
+    on = f" on {promotion.finding}" if promotion.finding else ""
+    return f"{promotion.action or promotion.runbook}{on} was promoted to {promotion.environment}{who}{when}"
 
 
 def _put(promotion: Promotion, *, as_json: bool) -> None:
@@ -242,6 +266,7 @@ def _put(promotion: Promotion, *, as_json: bool) -> None:
     history = promotion.evidence.get("history")
     facts: list[tuple[str, str]] = [
         ("action" if promotion.action else "runbook", promotion.action or promotion.runbook),
+        ("finding", promotion.finding),
         ("environment", promotion.environment),
         ("digest", promotion.digest),
         ("evidence", str(promotion.evidence.get("url", ""))),

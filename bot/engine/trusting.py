@@ -80,9 +80,7 @@ class Trusting:
                 now=now,
                 requester=None,
             )
-            run_opened = replace(
-                run_opened, environment=incident.facts.environment, on_finding=on_finding
-            )
+            run_opened = replace(run_opened, environment=incident.facts.environment, on_finding=on_finding)
             made = await self.maker.make(fold([run_opened]), StepKey())
         except (NotMade, BadInput):
             return None
@@ -100,9 +98,7 @@ class Trusting:
                 detail=f"{name} begins by itself: the diagnosis is certain that it is {found.finding}",
             )
             events = (withdrawn, started)
-        await self.ledger.append(
-            Change(incident=incident, incident_events=events, run_events=(run_opened,))
-        )
+        await self.ledger.append(Change(incident=incident, incident_events=events, run_events=(run_opened,)))
 
 
 def newest(incident: Incident, now: datetime) -> DiagnosisMade | None:

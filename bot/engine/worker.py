@@ -31,6 +31,7 @@ from bot.engine.driver import Driver
 from bot.engine.ledger import Ledger
 from bot.engine.looking import Looker
 from bot.engine.reception import Reception
+from bot.engine.trusting import Trusting
 from bot.errors import BotError, JournalUnavailable, VersionConflict
 from bot.intake.diagnosed import DiagnosisId
 from bot.intake.incident import Incident
@@ -58,6 +59,7 @@ class Worker:
     admission: Admission
     reception: Reception
     looker: Looker
+    trusting: Trusting
     clock: Clock
     erred: Callable[[str], None] = lambda _where: None
     """Told of each unexpected error: `run`, `incident`, `diagnosis`, `reception`, `journal` or `task`."""
@@ -185,6 +187,8 @@ class Worker:
                 await self.looker.ask(incident)
                 return True
             self._look(incident)
+            if await self.trusting.begins(incident):
+                return True
             effect = next_for(incident, await self.ledger.runs_of(incident), self.clock.now())
             if isinstance(effect, Idle):
                 if effect.until is None:

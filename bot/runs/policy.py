@@ -113,8 +113,8 @@ def _trusted(trust: Trust) -> str:
     who = f", by {trust.promoted_by}" if trust.promoted_by else ""
     when = f" on {trust.promoted_at[:10]}" if trust.promoted_at else ""
     return (
-        f"the diagnosis is certain that it is {trust.finding}, and {trust.runbook} is promoted to begin by itself on that "
-        f"in {trust.environment}{who}{when} (right {trust.right} of {trust.judged} times that people judged it)"
+        f"the diagnosis is certain that it is {trust.finding}, and {trust.runbook} is promoted to begin by itself on "
+        f"that in {trust.environment}{who}{when} (right {trust.right} of {trust.judged} times that people judged it)"
     )
 
 

@@ -34,6 +34,7 @@ from bot.engine.reception import Reception
 from bot.engine.starting import Start, Starting
 from bot.engine.stored import codec
 from bot.engine.suggesting import Suggester
+from bot.engine.trusting import Trusting
 from bot.engine.worker import Worker
 from bot.errors import ActionFailed
 from bot.intake.enrichment import Reader
@@ -200,6 +201,7 @@ class House:
             attendant=attendant,
             admission=admission,
             reception=reception,
+            trusting=Trusting(ledger=ledger, maker=maker, catalog=get, clock=clock),
             looker=Looker(
                 ledger=ledger,
                 catalog=get,
