@@ -426,3 +426,17 @@ def test_an_end_that_left_something_does_not_say_so() -> None:
         .ended("failed", "x", ("scale-out",))
     )
     assert "Nothing was changed" not in json.dumps(stage.show()[-1].blocks)
+
+
+def test_a_state_reads_the_same_before_and_after_the_journal_which_keeps_no_order() -> None:
+    shown = {"where": "web-1", "replicas": "3 → 5", "pace": "2 at a time"}
+    cards = [
+        Stage(plan=replace(SCALE_PLAN, shown=dict(order)))
+        .opened()
+        .suggested()
+        .message("suggestion:p-1")
+        .blocks
+        for order in (shown.items(), sorted(shown.items()))
+    ]
+    assert cards[0] == cards[1]
+    assert "replicas: 3 → 5\\npace: 2 at a time\\nwhere: web-1" in repr(cards[0])

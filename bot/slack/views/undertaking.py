@@ -134,9 +134,7 @@ def _elsewhere(plan: Plan) -> tuple[str, bool]:
 
 def state(plan: Plan) -> str:
     """State now and after, a line each."""
-    lines = [
-        f"{text.value(label, 60)}: {text.value(shown, STATE_ROOM)}" for label, shown in plan.shown.items()
-    ]
+    lines = [f"{text.value(label, 60)}: {text.value(shown, STATE_ROOM)}" for label, shown in _in_order(plan)]
     targets = ", ".join(target.name for target in plan.targets)
     lines = [line for line in lines if line != f"where: {targets}"]  # said already, above what runs
     if not plan.observable:
@@ -144,6 +142,11 @@ def state(plan: Plan) -> str:
     if not plan.changes:
         lines.append("changes nothing")
     return "\n".join(lines) or "nothing to show"
+
+
+def _in_order(plan: Plan) -> list[tuple[str, object]]:
+    """What changes first; the same order before and after the journal, which keeps none, or a card would be edited."""
+    return sorted(plan.shown.items(), key=lambda one: ("→" not in str(one[1]), one[0]))
 
 
 def in_full(plan: Plan, *, title: str, digest: str) -> str:
@@ -159,7 +162,7 @@ def in_full(plan: Plan, *, title: str, digest: str) -> str:
         *(f"  {target.key}  {target.environment or 'no environment'}" for target in plan.targets),
         "",
         "State now and after:",
-        *_indented([f"{label}: {shown}" for label, shown in plan.shown.items()]),
+        *_indented([f"{label}: {shown}" for label, shown in _in_order(plan)]),
         *([] if plan.observable else ["  state not observable"]),
         "",
         f"Depends on: {_json(plan.guarded)}" if plan.guarded else "",
