@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
+from difflib import unified_diff
 from pathlib import Path
 from typing import Any
 
@@ -140,4 +141,6 @@ def check(name: str, found: str) -> None:
     if os.environ.get("BOT_UPDATE_GOLDEN"):
         path.write_text(found, encoding="utf-8")
     assert path.exists(), f"{path} is missing; BOT_UPDATE_GOLDEN=1 writes it"
-    assert found == path.read_text(encoding="utf-8")
+    written = path.read_text(encoding="utf-8")
+    told = unified_diff(written.splitlines(), found.splitlines(), "written", "found", lineterm="")
+    assert found == written, "\n".join(told)
