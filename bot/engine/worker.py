@@ -44,8 +44,6 @@ log = structlog.get_logger()
 
 PAUSE_S = 1.0
 LONGEST_PAUSE_S = 60.0
-COURTESY_S = 0.002
-"""What an incident's task lets go first: its card on the way to people, or the step somebody has just approved."""
 OPEN_LIMIT = 100_000
 
 
@@ -180,7 +178,6 @@ class Worker:
         signal = self._signals[name]
 
         async def look() -> bool:
-            await asyncio.sleep(COURTESY_S)
             signal.clear()
             incident = await self.ledger.incident(incident_id)
             if self.looker.wants(incident):

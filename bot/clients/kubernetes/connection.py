@@ -81,6 +81,7 @@ class Connection:
         self._request_timeout_s = request_timeout_s
         self._login: _Login | None = None
         self._logging_in = asyncio.Lock()
+        self._is_closed = False
 
     async def send(
         self,
@@ -176,7 +177,8 @@ class Connection:
                     response.close()
 
     async def aclose(self) -> None:
-        """Close what is open; a request under way loses its answer."""
+        """Close what is open, for good; a request under way loses its answer, a later one is not sent."""
+        self._is_closed = True
         login, self._login = self._login, None
         if login is not None:
             await login.api.close()
@@ -189,7 +191,12 @@ class Connection:
         async with self._logging_in:
             login = self._login
             if login is None or login is not_as:
+                if self._is_closed:
+                    raise self._closed()
                 api = await log_in(self.name, context=self._context, kubeconfig=self._kubeconfig)
+                if self._is_closed:  # while it was logging in
+                    await api.close()
+                    raise self._closed()
                 self._login = _Login(api=api)
                 if login is not None:
                     login.is_replaced = True
@@ -201,6 +208,9 @@ class Connection:
         finally:
             login.users -= 1
             await self._close_unused(login)
+
+    def _closed(self) -> ActionRetry:
+        return ActionRetry(f"the bot is letting go of {self.name}; nothing was sent", hint="try again")
 
     async def _close_unused(self, login: _Login) -> None:
         if login.is_replaced and not login.users:
