@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
@@ -11,6 +12,7 @@ from playwright.async_api import Locator, Page, expect
 from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from bot.sandbox import acme
+from tests.fakes.patience import PATIENCE_S
 from tests.sandbox.page_desk import CHROMIUM, chromium, open_page
 from tests.stories.catalogs import FLUSH
 from tests.stories.stage import BOB, Stage
@@ -41,10 +43,11 @@ async def page(stage: Stage) -> AsyncIterator[Page]:
 async def ask(page: Page, button: Locator) -> None:
     """Click until the question stands there: a Home that is drawn anew under the pointer loses a click, as Slack's."""
     question = page.get_by_role("alertdialog")
-    while not await question.is_visible():
-        with suppress(PlaywrightTimeout):
-            await button.click(timeout=5_000)
-            await question.wait_for(timeout=5_000)
+    async with asyncio.timeout(PATIENCE_S):
+        while not await question.is_visible():
+            with suppress(PlaywrightTimeout):
+                await button.click(timeout=5_000)
+                await question.wait_for(timeout=5_000)
 
 
 async def test_what_waits_at_home_is_approved_there_and_done(
